@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstdint>
+
+#include "agent/base/result.h"
+
+namespace dbagent::os {
+
+// RAM that this process may use: the smaller of the machine's and its cgroup's limit (v1 and v2), bytes.
+Result<std::uint64_t> UsableMemory();
+
+}  // namespace dbagent::os

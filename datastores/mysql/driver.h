@@ -1,0 +1,11 @@
+#pragma once
+
+#include <memory>
+
+#include "datastores/datastore.h"
+
+namespace dbagent::datastore::mysql {
+
+std::unique_ptr<Driver> MakeDriver();
+
+}  // namespace dbagent::datastore::mysql
