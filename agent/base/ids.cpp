@@ -23,10 +23,11 @@ bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_v
 }  // namespace
 
 std::string NewId() {
-  const auto r = RandomBytes<6>();
-  return fmt::format("{:%Y%m%dT%H%M%SZ}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())), r[0], r[1], r[2], r[3],
-                     r[4], r[5]);
+  const auto r = RandomBytes<5>();
+  const auto now = std::chrono::system_clock::now();
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  return fmt::format("{:%Y%m%dT%H%M%SZ}-{:03x}{:01x}{:02x}{:02x}{:02x}{:02x}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis, r[0] & 0xf, r[1], r[2], r[3], r[4]);
 }
 
 bool IsId(std::string_view text) {

@@ -1,0 +1,228 @@
+#include "agent/config/settings.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "agent/config/methods.h"
+#include "agent/config/yaml_reader.h"
+#include "agent/os/files.h"
+
+namespace dbagent::config {
+namespace {
+
+constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un.sun_path less its NUL
+
+Roles BuiltInRoles() {
+  Roles roles = {{"admin", {"*"}}, {"viewer", {}}};
+  for (const Method& method : AllMethods()) {
+    if (!method.mutating) roles["viewer"].emplace_back(method.name);
+  }
+  return roles;
+}
+
+// `*`, a method, or every method of a service that exists.
+bool IsMethodPattern(const std::string& pattern) {
+  if (pattern == "*") return true;
+  const bool whole_service = pattern.ends_with("/*");
+  const std::string prefix = pattern.substr(0, pattern.size() - 1);
+  return std::any_of(AllMethods().begin(), AllMethods().end(), [&](const Method& method) {
+    return whole_service ? method.name.starts_with(prefix) : method.name == pattern;
+  });
+}
+
+void ReadInstance(Section section, Settings& out) {
+  section.AbsolutePath("volume", out.volume, true);
+  section.AbsolutePath("runtime_directory", out.runtime_directory, true);
+  std::string ignored;
+  section.OneOf("mode", ignored, {"direct"});
+  section.OneOf("service_manager", ignored, {"child"});
+  section.Finish();
+}
+
+void ReadDatastore(Section section, DatastoreSettings& out) {
+  section.OneOf("driver", out.driver, {"mysql", "postgresql"}, true);
+  section.AbsolutePath("module_directory", out.module_directory, true);
+  section.AbsolutePath("programs", out.programs);
+  std::uint64_t port = out.driver == "postgresql" ? 5432 : 3306;
+  section.Number("port", 1, 65535, port);
+  out.port = static_cast<std::uint16_t>(port);
+  section.TextList("bind_addresses", out.bind_addresses);
+  section.Flag("allow_unknown_major", out.allow_unknown_major);
+  section.Finish();
+}
+
+void CheckRole(Reader& reader, const Section& section, const std::string& role, const Roles& roles) {
+  if (role.empty() || roles.contains(role)) return;
+  std::string names;
+  for (const auto& known : roles) names += (names.empty() ? "" : ", ") + known.first;
+  reader.Report(section.node()["role"], fmt::format("no role '{}'", role), "known roles: " + names);
+}
+
+std::optional<std::uint32_t> UidOf(const std::string& user) {
+  std::uint32_t uid = 0;
+  const auto [end, error] = std::from_chars(user.data(), user.data() + user.size(), uid);
+  if (error == std::errc() && end == user.data() + user.size()) return uid;
+  const passwd* entry = getpwnam(user.c_str());
+  if (entry == nullptr) return std::nullopt;
+  return entry->pw_uid;
+}
+
+void ReadLocal(Reader& reader, Section section, const Roles& roles, LocalListener& out) {
+  section.AbsolutePath("socket", out.socket, true);
+  if (out.socket.native().size() > kLongestSocketPath) {
+    reader.Report(section.node()["socket"],
+                  fmt::format("'local.socket' has {} bytes, a socket's path can have {}", out.socket.native().size(), kLongestSocketPath));
+  }
+  section.EachItem("peers", [&](Section item) {
+    LocalPeer peer;
+    std::string user;
+    item.Text("user", user, true);
+    item.Text("role", peer.role, true);
+    item.Finish();
+    CheckRole(reader, item, peer.role, roles);
+    if (user.empty()) return;
+    const std::optional<std::uint32_t> uid = UidOf(user);
+    if (!uid) return reader.Report(item.node()["user"], fmt::format("no OS user '{}'", user), "give a user's name or a number");
+    peer.uid = *uid;
+    out.peers.push_back(peer);
+  });
+  section.Finish();
+}
+
+void ReadRemote(Reader& reader, Section section, const Roles& roles, std::optional<RemoteListener>& out) {
+  if (!section.present()) return;
+  RemoteListener remote;
+  section.Text("listen", remote.address, true);
+  if (!remote.address.empty() && remote.address.rfind(':') == std::string::npos) {
+    reader.Report(section.node()["listen"], fmt::format("'remote.listen' must be address:port, '{}' is not", remote.address),
+                  "write it like 0.0.0.0:8443 or [::]:8443");
+  }
+  section.AbsolutePath("certificate", remote.certificate, true);
+  section.AbsolutePath("key", remote.key, true);
+  section.AbsolutePath("client_ca", remote.client_ca, true);
+  section.EachItem("peers", [&](Section item) {
+    RemotePeer peer;
+    item.Text("san", peer.san, true);
+    item.Text("role", peer.role, true);
+    item.Finish();
+    CheckRole(reader, item, peer.role, roles);
+    remote.peers.push_back(peer);
+  });
+  section.Finish();
+  out = std::move(remote);
+}
+
+void ReadRoles(Reader& reader, Section& root, Roles& out) {
+  out = BuiltInRoles();
+  root.EachPair("roles", [&](const std::string& name, const YAML::Node& methods) {
+    if (BuiltInRoles().contains(name)) return reader.Report(methods, fmt::format("role '{}' is built in", name), "give yours another name");
+    std::vector<std::string> list;
+    if (methods.IsSequence()) {
+      for (const YAML::Node& method : methods) {
+        if (method.IsScalar()) list.push_back(method.Scalar());
+      }
+    }
+    if (list.empty() || list.size() != methods.size()) {
+      return reader.Report(methods, fmt::format("role '{}' must be a list of methods", name),
+                           "write it like [BackupService/*, OperationService/Get]");
+    }
+    for (const std::string& method : list) {
+      if (!IsMethodPattern(method)) {
+        reader.Report(methods, fmt::format("role '{}' has an unknown method '{}'", name, method),
+                      "write it like BackupService/List or BackupService/*");
+      }
+    }
+    out[name] = list;
+  });
+}
+
+void ReadStores(Reader& reader, Section& root, Settings& out) {
+  root.EachItem("stores", [&](Section item) {
+    StoreSettings store;
+    item.Text("name", store.name, true);
+    item.OneOf("kind", store.kind, {"file"}, true);
+    item.AbsolutePath("path", store.path, true);
+    item.Finish();
+    const bool twice = std::any_of(out.stores.begin(), out.stores.end(), [&](const StoreSettings& s) { return s.name == store.name; });
+    if (twice) reader.Report(item.node(), fmt::format("there are two stores named '{}'", store.name));
+    out.stores.push_back(store);
+  });
+  root.Text("default_store", out.default_store);
+  const bool known = std::any_of(out.stores.begin(), out.stores.end(), [&](const StoreSettings& s) { return s.name == out.default_store; });
+  if (!out.default_store.empty() && !known) {
+    reader.Report(root.node()["default_store"], fmt::format("no store '{}'", out.default_store), "define it under 'stores'");
+  }
+  if (out.default_store.empty() && out.stores.size() == 1) out.default_store = out.stores.front().name;
+}
+
+void ReadLimits(Section section, Limits& out) {
+  section.Size("message_bytes", 64U << 10U, 64U << 20U, out.message_bytes);
+  std::uint64_t calls = out.calls_at_once;
+  section.Number("calls_at_once", 1, 10000, calls);
+  out.calls_at_once = static_cast<std::uint32_t>(calls);
+  section.Size("stream_buffers", 16ULL << 20U, 16ULL << 30U, out.stream_buffers);
+  section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1), out.call_timeout);
+  section.Finish();
+}
+
+void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
+  Section root(reader, document, "");
+  ReadRoles(reader, root, out.roles);
+  ReadInstance(root.Child("instance", true), out);
+  ReadDatastore(root.Child("datastore", true), out.datastore);
+  ReadLocal(reader, root.Child("local", true), out.roles, out.local);
+  ReadRemote(reader, root.Child("remote"), out.roles, out.remote);
+  ReadStores(reader, root, out);
+  ReadLimits(root.Child("limits"), out.limits);
+  Section log = root.Child("log");
+  std::string level = "info";
+  log.OneOf("level", level, {"error", "warning", "info", "debug"});
+  log.Finish();
+  for (const auto candidate : {telemetry::Level::kError, telemetry::Level::kWarning, telemetry::Level::kInfo, telemetry::Level::kDebug}) {
+    if (telemetry::LevelName(candidate) == level) out.log_level = candidate;
+  }
+  root.Finish();
+}
+
+}  // namespace
+
+Parsed ParseSettings(const std::string& yaml) {
+  Parsed parsed;
+  try {
+    const YAML::Node document = YAML::Load(yaml);
+    Reader reader(parsed.problems);
+    if (!document.IsMap()) {
+      reader.Report(document, "the file must be a mapping of keys to values", "start from settings.example.yaml");
+      return parsed;
+    }
+    ReadDocument(reader, document, parsed.settings);
+  } catch (const YAML::Exception& error) {  // its marks count from 0
+    parsed.problems.push_back({error.mark.line + 1, error.mark.column + 1, error.msg, "this is not YAML from here on"});
+  }
+  std::stable_sort(parsed.problems.begin(), parsed.problems.end(),
+                   [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
+  return parsed;
+}
+
+std::string FormatProblems(const Path& file, const std::vector<Problem>& problems) {
+  std::string text;
+  for (const Problem& problem : problems) {
+    text += problem.line > 0 ? fmt::format("{}:{}:{}: error: {}\n", file.native(), problem.line, problem.column, problem.message)
+                             : fmt::format("{}: error: {}\n", file.native(), problem.message);
+    if (!problem.hint.empty()) text += fmt::format("  hint: {}\n", problem.hint);
+  }
+  return text;
+}
+
+Result<Settings> LoadSettings(const Path& file) {
+  ASSIGN_OR_RETURN(const std::string yaml, os::ReadFile(file, 1U << 20U));
+  Parsed parsed = ParseSettings(yaml);
+  if (parsed.problems.empty()) return std::move(parsed.settings);
+  return Error(Code::kInvalidArgument, "SETTINGS_INVALID", "{}", FormatProblems(file, parsed.problems));
+}
+
+}  // namespace dbagent::config

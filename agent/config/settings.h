@@ -1,0 +1,98 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/telemetry/log.h"
+
+// The agent's own settings, from one YAML file. settings.example.yaml beside this file shows and explains every key; a
+// test reads it.
+namespace dbagent::config {
+
+using Path = std::filesystem::path;
+
+struct DatastoreSettings {
+  std::string driver;        // `mysql`, `postgresql`
+  Path module_directory;     // where datastore_<driver>.so lies
+  Path programs;             // of the server; empty: the driver looks
+  std::uint16_t port = 0;    // 0: 3306 or 5432
+  std::vector<std::string> bind_addresses{"127.0.0.1"};
+  bool allow_unknown_major = false;
+};
+
+struct LocalPeer {
+  std::uint32_t uid = 0;
+  std::string role;
+};
+
+struct LocalListener {
+  Path socket;
+  std::vector<LocalPeer> peers;
+};
+
+struct RemotePeer {
+  std::string san;  // a DNS name, URI or IP of the client's certificate, compared whole
+  std::string role;
+};
+
+struct RemoteListener {
+  std::string address;  // host:port
+  Path certificate, key, client_ca;
+  std::vector<RemotePeer> peers;
+};
+
+// Role → the methods that it may call: `BackupService/List`, `BackupService/*`, `*`.
+using Roles = std::map<std::string, std::vector<std::string>>;
+
+struct StoreSettings {
+  std::string name;
+  std::string kind;  // `file`
+  Path path;
+};
+
+struct Limits {
+  std::uint64_t message_bytes = 4ULL << 20U;
+  std::uint32_t calls_at_once = 64;
+  std::uint64_t stream_buffers = 64ULL << 20U;
+  std::chrono::seconds call_timeout{60};  // of a quick call whose caller set no deadline
+};
+
+struct Settings {
+  Path volume;
+  Path runtime_directory;
+  DatastoreSettings datastore;
+  LocalListener local;
+  std::optional<RemoteListener> remote;
+  Roles roles;  // built-in ones included
+  std::vector<StoreSettings> stores;
+  std::string default_store;
+  Limits limits;
+  telemetry::Level log_level = telemetry::Level::kInfo;
+};
+
+// One thing wrong with the file. Lines and columns count from 1; 0: the file as a whole.
+struct Problem {
+  int line = 0, column = 0;
+  std::string message, hint;
+};
+
+struct Parsed {
+  Settings settings;  // meaningful when there are no problems
+  std::vector<Problem> problems;
+};
+
+// All problems at once: syntax, unknown and duplicate keys, wrong types, missing keys, values out of range.
+Parsed ParseSettings(const std::string& yaml);
+
+// Reads and parses; problems become one error, SETTINGS_INVALID, whose message is the compiler-style list
+// `<file>:<line>:<column>: error: …` with `hint:` lines.
+Result<Settings> LoadSettings(const Path& file);
+std::string FormatProblems(const Path& file, const std::vector<Problem>& problems);
+
+}  // namespace dbagent::config

@@ -1,0 +1,233 @@
+#include "agent/config/yaml_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+namespace dbagent::config {
+namespace {
+
+// Edits (insert, drop, replace) between two short words.
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string NearestHint(const std::string& word, const std::vector<std::string>& known) {
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return Distance(word, a) < Distance(word, b);
+  });
+  if (nearest != known.end() && Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3)) {
+    return fmt::format("did you mean '{}'?", *nearest);
+  }
+  return "known here: " + Join(known);
+}
+
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+// `<digits><unit>`; nothing when it is not that or overflows.
+std::optional<std::uint64_t> WithUnit(std::string_view text, std::initializer_list<Unit> units) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  for (const Unit& known : units) {
+    if (unit == known.name && number <= UINT64_MAX / known.factor) return number * known.factor;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Reader::Report(const YAML::Node& at, std::string message, std::string hint) {
+  const YAML::Mark mark = at.IsDefined() ? at.Mark() : YAML::Mark::null_mark();
+  problems_.push_back({mark.line + 1, mark.column + 1, std::move(message), std::move(hint)});
+}
+
+Section::Section(Reader& reader, YAML::Node node, std::string path) : reader_(reader), node_(node), path_(std::move(path)) {
+  if (present() && !node_.IsMap()) {
+    reader_.Report(node_, fmt::format("'{}' must be a mapping of keys to values", path_));
+    node_.reset();
+  }
+}
+
+YAML::Node Section::Take(const char* key, bool required) {
+  known_.emplace_back(key);
+  YAML::Node value;
+  if (present()) {
+    for (const auto& pair : node_) {
+      if (pair.first.IsScalar() && pair.first.Scalar() == key) {
+        value.reset(pair.second);
+        break;
+      }
+    }
+  }
+  if (required && (!value.IsDefined() || value.IsNull())) {
+    reader_.Report(node_, fmt::format("'{}' is missing", Named(key)), "every setting is explained in settings.example.yaml");
+  }
+  return value;
+}
+
+bool Section::Scalar(const char* key, bool required, const char* expected, std::string& out, YAML::Node& at) {
+  at.reset(Take(key, required));
+  if (!at.IsDefined() || at.IsNull()) return false;
+  if (!at.IsScalar()) {
+    reader_.Report(at, fmt::format("'{}' must be {}", Named(key), expected));
+    return false;
+  }
+  out = at.Scalar();
+  return true;
+}
+
+void Section::Text(const char* key, std::string& out, bool required) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, required, "a text", text, at)) return;
+  if (text.empty()) return reader_.Report(at, fmt::format("'{}' is empty", Named(key)));
+  out = text;
+}
+
+void Section::OneOf(const char* key, std::string& out, std::initializer_list<std::string_view> values, bool required) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, required, "a text", text, at)) return;
+  if (std::find(values.begin(), values.end(), text) == values.end()) {
+    return reader_.Report(at, fmt::format("'{}' cannot be '{}'", Named(key), text),
+                          NearestHint(text, std::vector<std::string>(values.begin(), values.end())));
+  }
+  out = text;
+}
+
+void Section::AbsolutePath(const char* key, Path& out, bool required) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, required, "a path", text, at)) return;
+  if (!text.starts_with('/')) {
+    return reader_.Report(at, fmt::format("'{}' must be an absolute path, '{}' is not", Named(key), text), "begin it with /");
+  }
+  out = Path(text).lexically_normal();
+}
+
+void Section::Flag(const char* key, bool& out) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, false, "true or false", text, at)) return;
+  if (text != "true" && text != "false") {
+    return reader_.Report(at, fmt::format("'{}' must be true or false, '{}' is not", Named(key), text));
+  }
+  out = text == "true";
+}
+
+void Section::Number(const char* key, std::uint64_t low, std::uint64_t high, std::uint64_t& out) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, false, "a whole number", text, at)) return;
+  const auto value = WithUnit(text, {{"", 1}});
+  if (!value) return reader_.Report(at, fmt::format("'{}' must be a whole number, '{}' is not", Named(key), text));
+  if (*value < low || *value > high) {
+    return reader_.Report(at, fmt::format("'{}' must be between {} and {}, {} is not", Named(key), low, high, text));
+  }
+  out = *value;
+}
+
+void Section::Size(const char* key, std::uint64_t low, std::uint64_t high, std::uint64_t& out) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, false, "a size", text, at)) return;
+  const auto value = WithUnit(text, {{"B", 1}, {"KiB", 1ULL << 10U}, {"MiB", 1ULL << 20U}, {"GiB", 1ULL << 30U}});
+  if (!value) {
+    return reader_.Report(at, fmt::format("'{}' must be a size with a unit, '{}' is not", Named(key), text),
+                          "write it like 64MiB (units: B, KiB, MiB, GiB)");
+  }
+  if (*value < low || *value > high) {
+    return reader_.Report(at, fmt::format("'{}' must be between {} and {} bytes, {} is not", Named(key), low, high, text));
+  }
+  out = *value;
+}
+
+void Section::Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high, std::chrono::seconds& out) {
+  YAML::Node at;
+  std::string text;
+  if (!Scalar(key, false, "a duration", text, at)) return;
+  const auto value = WithUnit(text, {{"s", 1}, {"m", 60}, {"h", 3600}});
+  if (!value) {
+    return reader_.Report(at, fmt::format("'{}' must be a duration with a unit, '{}' is not", Named(key), text),
+                          "write it like 30s (units: s, m, h)");
+  }
+  if (*value < static_cast<std::uint64_t>(low.count()) || *value > static_cast<std::uint64_t>(high.count())) {
+    return reader_.Report(at, fmt::format("'{}' must be between {}s and {}s, {} is not", Named(key), low.count(), high.count(), text));
+  }
+  out = std::chrono::seconds(*value);
+}
+
+void Section::TextList(const char* key, std::vector<std::string>& out) {
+  const YAML::Node list = Take(key, false);
+  if (!list.IsDefined() || list.IsNull()) return;
+  if (!list.IsSequence()) return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)), "write it like [a, b]");
+  out.clear();
+  for (const YAML::Node& item : list) {
+    if (item.IsScalar() && !item.Scalar().empty()) {
+      out.push_back(item.Scalar());
+    } else {
+      reader_.Report(item, fmt::format("an item of '{}' is not a text", Named(key)));
+    }
+  }
+}
+
+Section Section::Child(const char* key, bool required) { return Section(reader_, Take(key, required), Named(key)); }
+
+void Section::EachItem(const char* key, const std::function<void(Section)>& use) {
+  const YAML::Node list = Take(key, false);
+  if (!list.IsDefined() || list.IsNull()) return;
+  if (!list.IsSequence()) return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)));
+  for (const YAML::Node& item : list) use(Section(reader_, item, Named(key) + "[]"));
+}
+
+void Section::EachPair(const char* key, const std::function<void(const std::string&, const YAML::Node&)>& use) {
+  const YAML::Node map = Take(key, false);
+  if (!map.IsDefined() || map.IsNull()) return;
+  if (!map.IsMap()) return reader_.Report(map, fmt::format("'{}' must be a mapping of keys to values", Named(key)));
+  std::set<std::string> seen;
+  for (const auto& pair : map) {
+    const std::string name = pair.first.IsScalar() ? pair.first.Scalar() : "";
+    if (!seen.insert(name).second) {
+      reader_.Report(pair.first, fmt::format("'{}.{}' stands twice", Named(key), name), "keep one of them");
+      continue;
+    }
+    use(name, pair.second);
+  }
+}
+
+void Section::Finish() {
+  if (!present()) return;
+  std::set<std::string> seen;
+  for (const auto& pair : node_) {
+    const std::string key = pair.first.IsScalar() ? pair.first.Scalar() : "";
+    if (!seen.insert(key).second) {
+      reader_.Report(pair.first, fmt::format("'{}' stands twice", Named(key.c_str())), "keep one of them");
+    } else if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+      reader_.Report(pair.first, fmt::format("unknown key '{}'", Named(key.c_str())), NearestHint(key, known_));
+    }
+  }
+}
+
+}  // namespace dbagent::config

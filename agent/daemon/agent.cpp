@@ -1,0 +1,107 @@
+#include "agent/daemon/agent.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/daemon/module_loader.h"
+#include "agent/os/direct_host.h"
+#include "agent/telemetry/log.h"
+
+namespace dbagent::daemon {
+namespace {
+
+constexpr std::chrono::seconds kCallsBudget{5}, kOperationsBudget{60};
+
+Result<std::string> OwnUserName() {
+  const passwd* entry = getpwuid(geteuid());
+  if (entry != nullptr) return std::string(entry->pw_name);
+  return Error(Code::kFailedPrecondition, "NO_OS_USER", "uid {} has no name, and the agent's SQL account is named after its OS user", geteuid())
+      .WithHint("run the agent as a user of the machine");
+}
+
+void LogServerEvent(const os::ServerEvent& event) {
+  telemetry::Log(event.is_error ? telemetry::Level::kError : telemetry::Level::kInfo, event.name, event.text);
+}
+
+void LogFinished(const operations::Record& record) {
+  telemetry::Fields fields = {{"operation", record.id}, {"kind", record.kind}, {"caller", record.caller}};
+  if (record.started && record.ended) {
+    fields.emplace_back("seconds", fmt::format("{:.3f}", std::chrono::duration<double>(*record.ended - *record.started).count()));
+  }
+  for (const std::string& note : record.notes) fields.emplace_back("note", note);
+  if (record.state == operations::State::kSucceeded) {
+    telemetry::LogInfo("operation.succeeded", fmt::format("{} succeeded", record.kind), std::move(fields));
+  } else {
+    telemetry::LogError("operation.failed", fmt::format("{} did not succeed", record.kind), record.error.ToStatus(), std::move(fields));
+  }
+}
+
+}  // namespace
+
+// Two agents on one volume would each take the other's server and operations for lost ones.
+Status Agent::LockVolume() {
+  RETURN_IF_ERROR(volume_.MakeLayout());
+  ASSIGN_OR_RETURN(std::optional<UniqueFd> lock, os::TryLockFile(volume_.agent() / "lock"));
+  if (!lock) {
+    return Error(Code::kFailedPrecondition, "VOLUME_IN_USE", "unable to use volume '{}': another agent runs on it", volume_.root().native())
+        .WithHint("stop the other dbagentd first; each volume has one agent");
+  }
+  volume_lock_ = *std::move(lock);
+  return Ok();
+}
+
+Status Agent::OpenDatastore() {
+  ASSIGN_OR_RETURN(driver_, LoadDriver(settings_.datastore.module_directory, settings_.datastore.driver));
+  RETURN_IF_ERROR(os::MakeDirectories(settings_.runtime_directory, 0700));
+  ASSIGN_OR_RETURN(std::string user, OwnUserName());
+  const datastore::ServerSettings server{volume_,
+                                         settings_.runtime_directory,
+                                         settings_.datastore.programs,
+                                         std::move(user),
+                                         settings_.datastore.port,
+                                         settings_.datastore.bind_addresses,
+                                         settings_.datastore.allow_unknown_major};
+  ASSIGN_OR_RETURN(const datastore::DatastoreInfo info, driver_->Detect(server));
+  host_ = os::MakeDirectHost({volume_, driver_->Tools(server, info), LogServerEvent});
+  datastore_ = driver_->Open(server, info, *host_);
+  return host_->TakeOver();
+}
+
+Status Agent::OpenOperations() {
+  ASSIGN_OR_RETURN(operations_, operations::Operations::Open({.journal_path = volume_.agent() / "journal.sqlite3",
+                                                              .key_path = volume_.agent() / "digest.key",
+                                                              .on_finished = LogFinished}));
+  monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
+  context_ = std::make_unique<workflows::Context>(workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
+  databases_ = std::make_unique<workflows::Databases>(*context_);
+  users_ = std::make_unique<workflows::Users>(*context_);
+  instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_);
+  databases_->RegisterRecovery();
+  users_->RegisterRecovery();
+  instances_->RegisterRecovery();
+  return operations_->StartRecovery();
+}
+
+Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(settings)));
+  RETURN_IF_ERROR(agent->LockVolume());
+  RETURN_IF_ERROR(agent->OpenDatastore());
+  RETURN_IF_ERROR(agent->OpenOperations());
+  agent->monitor_->Start();
+  agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
+      rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_});
+  ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
+  // gRPC's health follows the monitor; SetServingStatus does not block
+  const auto tell_health = [agent = agent.get()](v1::InstanceState state) { agent->server_->SetDatastoreServing(state == v1::HEALTHY); };
+  tell_health(agent->monitor_->Current().state());
+  agent->health_subscription_ = agent->monitor_->Subscribe(tell_health);
+  return agent;
+}
+
+bool Agent::Stop() {
+  server_->Stop(kCallsBudget);
+  return operations_->Shutdown(kOperationsBudget);
+}
+
+}  // namespace dbagent::daemon

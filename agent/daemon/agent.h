@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+
+#include "agent/config/settings.h"
+#include "agent/rpc/server.h"
+#include "agent/workflows/databases.h"
+#include "agent/workflows/instance_monitor.h"
+#include "agent/workflows/instances.h"
+#include "agent/workflows/users.h"
+
+namespace dbagent::daemon {
+
+// The composition root: everything made in order, and taken down in the reverse one.
+class Agent {
+ public:
+  // From settings to serving; the server is found again, interrupted operations are being recovered.
+  static Result<std::unique_ptr<Agent>> Start(config::Settings settings);
+
+  rpc::Server& server() { return *server_; }
+  workflows::InstanceMonitor& monitor() { return *monitor_; }
+  // Ends calls and operations; false when an operation did not end within its budget.
+  bool Stop();
+
+ private:
+  explicit Agent(config::Settings settings) : settings_(std::move(settings)), volume_(settings_.volume) {}
+  Status LockVolume();
+  Status OpenDatastore();
+  Status OpenOperations();
+
+  const config::Settings settings_;
+  const os::Volume volume_;
+  UniqueFd volume_lock_;
+  std::unique_ptr<datastore::Driver> driver_;
+  std::unique_ptr<os::InstanceHost> host_;
+  std::unique_ptr<datastore::Datastore> datastore_;
+  std::unique_ptr<operations::Operations> operations_;
+  std::unique_ptr<workflows::InstanceMonitor> monitor_;
+  std::unique_ptr<workflows::Context> context_;
+  std::unique_ptr<workflows::Databases> databases_;
+  std::unique_ptr<workflows::Users> users_;
+  std::unique_ptr<workflows::Instances> instances_;
+  std::unique_ptr<rpc::Workflows> rpc_workflows_;
+  std::unique_ptr<rpc::Server> server_;
+  std::shared_ptr<void> health_subscription_;
+};
+
+}  // namespace dbagent::daemon

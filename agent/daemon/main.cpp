@@ -1,0 +1,100 @@
+#include <systemd/sd-daemon.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "agent/daemon/agent.h"
+#include "agent/daemon/local_listener.h"
+#include "agent/rpc/tls.h"
+#include "agent/telemetry/log.h"
+
+namespace {
+
+using namespace dbagent;  // NOLINT: main is the whole of the program's own namespace
+
+// Passwords pass through this process: no core dumps, no ptrace by others of its user.
+void HardenProcess() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the leak checker traces its own process
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+  umask(0077);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int Fail(const Status& status) {
+  std::fprintf(stderr, "dbagentd: %s\n", status.FullMessage().c_str());
+  if (!status.hint().empty()) std::fprintf(stderr, "  hint: %s\n", status.hint().c_str());
+  return 1;
+}
+
+int Serve(config::Settings settings) {
+  telemetry::SetLogLevel(settings.log_level);
+  telemetry::LogInfo("agent.starting", "dbagentd " DBAGENT_VERSION " starts in direct mode: agent and server are one OS user, nothing separates them",
+                     {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
+  const config::Path socket = settings.local.socket;
+  Result<std::unique_ptr<daemon::Agent>> agent = daemon::Agent::Start(std::move(settings));
+  if (!agent.ok()) {
+    telemetry::LogError("agent.start_failed", "unable to start", agent.status());
+    return Fail(agent.status());
+  }
+  boost::asio::io_context io(1);
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    telemetry::LogInfo("agent.stopping", fmt::format("stopping on signal {}", signal));
+    sd_notify(0, "STOPPING=1");
+    io.stop();
+  });
+  auto listener = daemon::LocalListener::Open(io, socket, [&](int fd) { (*agent)->server().TakeLocalConnection(fd); });
+  if (!listener.ok()) return Fail(listener.status());
+  telemetry::LogInfo("agent.started", "serving", {{"socket", socket}});
+  sd_notify(0, "READY=1\nSTATUS=serving");
+  io.run();
+  listener->reset();
+  if (!(*agent)->Stop()) {
+    telemetry::LogWarning("agent.stopped_early", "an operation did not end in time; it will be recovered at the next start");
+    _exit(0);
+  }
+  telemetry::LogInfo("agent.stopped", "stopped; the database server goes on running");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"dbagentd: the agent that looks after one MySQL, MariaDB or PostgreSQL server for a controller.\n"
+               "It serves gRPC on a local socket and, with mutual TLS, on TCP. Settings: settings.example.yaml."};
+  std::string file = "/etc/dbagent/settings.yaml";
+  bool check = false;
+  app.add_option("--settings", file, "the settings file")->capture_default_str();
+  app.add_flag("--check-config", check, "check the settings file, print every problem, and exit (0: none)");
+  app.set_version_flag("--version", "dbagentd " DBAGENT_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  Result<config::Settings> settings = config::LoadSettings(file);
+  if (!settings.ok()) {
+    std::fputs(settings.status().message().c_str(), stderr);
+    if (settings.status().reason() != "SETTINGS_INVALID") std::fputc('\n', stderr);
+    return 2;
+  }
+  if (check) {
+    std::printf("%s: no problems\n", file.c_str());
+    return 0;
+  }
+  if (geteuid() == 0) {
+    return Fail(Error(Code::kFailedPrecondition, "RUNS_AS_ROOT", "dbagentd does not run as root")
+                    .WithHint("run it as the datastore's OS user (direct mode), for instance: runuser -u mysql -- dbagentd --settings FILE"));
+  }
+  HardenProcess();
+  rpc::DisableOldTls();
+  return Serve(*std::move(settings));
+}

@@ -1,0 +1,42 @@
+#include "agent/operations/kinds.h"
+
+#include <algorithm>
+
+namespace dbagent::operations {
+namespace {
+constexpr LockMode kNone = LockMode::kNone;
+constexpr LockMode kShared = LockMode::kShared;
+constexpr LockMode kExclusive = LockMode::kExclusive;
+
+// A backup and a restore share the area `backups`: both stream at full speed, and one at a time is what a small machine
+// bears. A restore holds its backup's name by the area as well: a delete needs the area too.
+constexpr Kind kKinds[] = {
+    // name                instance    area       area_mode   target_space target_mode cancellable
+    {"instance.prepare", kExclusive, "", kNone, "", kNone, true},
+    {"instance.start", kExclusive, "", kNone, "", kNone, true},
+    {"instance.stop", kExclusive, "", kNone, "", kNone, false},
+    {"instance.restart", kExclusive, "", kNone, "", kNone, false},
+    {"database.create", kShared, "", kNone, "database", kExclusive, false},
+    {"database.update", kShared, "", kNone, "database", kExclusive, false},
+    {"database.delete", kShared, "", kNone, "database", kExclusive, false},
+    {"user.create", kShared, "", kNone, "user", kExclusive, false},
+    {"user.update", kShared, "", kNone, "user", kExclusive, false},
+    {"user.delete", kShared, "", kNone, "user", kExclusive, false},
+    {"user.grant", kShared, "", kNone, "user", kExclusive, false},
+    {"user.revoke", kShared, "", kNone, "user", kExclusive, false},
+    {"user.enable_root", kShared, "", kNone, "user", kExclusive, false},
+    {"user.disable_root", kShared, "", kNone, "user", kExclusive, false},
+    {"backup.create", kShared, "backups", kExclusive, "database", kShared, true},
+    {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true},
+    {"backup.delete", kNone, "backups", kExclusive, "", kNone, false},
+};
+}  // namespace
+
+std::span<const Kind> AllKinds() { return kKinds; }
+
+const Kind* FindKind(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Kind& kind) { return kind.name == name; });
+  return found == std::end(kKinds) ? nullptr : found;
+}
+
+}  // namespace dbagent::operations

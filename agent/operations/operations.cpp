@@ -1,0 +1,431 @@
+#include "agent/operations/operations.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "agent/base/bytes.h"
+#include "agent/base/kill_point.h"
+#include "agent/operations/progress_meter.h"
+#include "agent/os/files.h"
+
+namespace dbagent::operations {
+
+struct Operations::Live {
+  Record record;  // guarded by Operations::mutex_ once others can see it
+  const Kind* kind = nullptr;
+  std::shared_ptr<StopSwitch> stop = std::make_shared<StopSwitch>();
+  std::unique_ptr<ProgressMeter> progress;
+  Deadline deadline = Deadline::Never();
+};
+
+class Operations::RunningImpl : public Running {
+ public:
+  RunningImpl(Operations& owner, std::shared_ptr<Live> live)
+      : owner_(owner), live_(std::move(live)), ctx_(live_->stop, live_->deadline, live_->record.id, live_->progress.get()) {}
+
+  const OpContext& ctx() const override { return ctx_; }
+  const std::string& id() const override { return live_->record.id; }
+  const std::string& kind() const override { return live_->record.kind; }
+  const std::string& plan() const override { return live_->record.plan; }
+
+  Status SavePlan(std::string plan) override {
+    Record copy;
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      live_->record.plan = std::move(plan);
+      copy = live_->record;
+    }
+    return owner_.journal_->Put(copy);
+  }
+  void SetResult(std::string result, bool secret) override {
+    const std::lock_guard lock(owner_.mutex_);
+    live_->record.result = std::move(result);
+    live_->record.result_secret = secret;
+  }
+  void SetBackupId(std::string id) override {
+    {
+      const std::lock_guard lock(owner_.mutex_);
+      live_->record.backup_id = std::move(id);
+    }
+    owner_.Notify(live_->record.id);
+  }
+  void AddNote(std::string note) override {
+    const std::lock_guard lock(owner_.mutex_);
+    live_->record.notes.push_back(std::move(note));
+  }
+
+ private:
+  Operations& owner_;
+  std::shared_ptr<Live> live_;
+  OpContext ctx_;
+};
+
+namespace {
+
+Result<std::string> LoadOrMakeKey(const std::string& path) {
+  ASSIGN_OR_RETURN(const bool exists, os::Exists(path));
+  if (exists) return os::ReadFile(path, 64);
+  std::string key(32, '\0');
+  if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
+    return Error(Code::kInternal, "NO_RANDOMNESS", "unable to make the key '{}': getrandom failed", path);
+  }
+  RETURN_IF_ERROR(os::WriteFileAtomic(path, key, 0600));
+  return key;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Operations>> Operations::Open(Options options) {
+  ASSIGN_OR_RETURN(std::string key, LoadOrMakeKey(options.key_path));
+  ASSIGN_OR_RETURN(std::unique_ptr<Journal> journal, Journal::Open(options.journal_path));
+  return std::unique_ptr<Operations>(new Operations(std::move(options), std::move(journal), std::move(key)));
+}
+
+Operations::Operations(Options options, std::unique_ptr<Journal> journal, std::string key)
+    : options_(std::move(options)), journal_(std::move(journal)), key_(std::move(key)) {}
+
+Operations::~Operations() {
+  Shutdown(std::chrono::hours(24));  // a body that outlived us would use what is gone
+}
+
+std::string Operations::Digest(std::string_view data) const {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(data.data()), data.size(),
+       digest, &size);
+  return std::string(reinterpret_cast<const char*>(digest), size);
+}
+
+std::string Operations::RequestDigest(const Spec& spec) const { return Digest(spec.kind + '\0' + spec.request); }
+
+Record Operations::Snapshot(const Live& live) const {
+  Record record = live.record;
+  record.progress = live.progress->Read();
+  return record;
+}
+
+// ---- beginning ------------------------------------------------------------------------------------------------------
+
+// What an earlier call with this request_id came to: nothing, its record, or an error.
+Result<std::optional<Record>> Operations::FindEarlier(const Spec& spec, const std::string& digest) {
+  if (spec.request_id.empty()) return std::optional<Record>();
+  if (spec.request_id.size() > 128) {
+    return Error(Code::kInvalidArgument, "REQUEST_ID_INVALID", "request_id has {} bytes, at most 128 are allowed",
+                 spec.request_id.size());
+  }
+  ASSIGN_OR_RETURN(std::optional<Record> earlier, journal_->FindRequest(spec.request_id));
+  if (!earlier) return earlier;
+  if (earlier->kind != spec.kind || earlier->request_digest != digest) {
+    return Error(Code::kInvalidArgument, "REQUEST_ID_REUSED", "request_id '{}' was used for another request (operation '{}', {})",
+                 spec.request_id, earlier->id, earlier->kind)
+        .WithField("operation", earlier->id)
+        .WithHint("take a fresh id (a UUID) for each new request");
+  }
+  return earlier;
+}
+
+Result<std::shared_ptr<Operations::Live>> Operations::Begin(const Spec& spec, Deadline deadline, std::optional<Record>& earlier) {
+  const Kind* kind = FindKind(spec.kind);
+  if (kind == nullptr) return Error(Code::kInternal, "KIND_UNKNOWN", "no operation kind '{}'", spec.kind);
+  const std::string digest = RequestDigest(spec);
+  const std::lock_guard begin_lock(begin_mutex_);
+  ASSIGN_OR_RETURN(earlier, FindEarlier(spec, digest));
+  if (earlier) return std::shared_ptr<Live>();
+
+  auto live = std::make_shared<Live>();
+  live->kind = kind;
+  live->deadline = deadline;
+  live->record.id = NewId();
+  live->record.kind = spec.kind;
+  live->record.targets = spec.targets;
+  live->record.state = State::kRunning;
+  live->record.caller = spec.caller;
+  live->record.request_id = spec.request_id;
+  live->record.request_digest = digest;
+  live->record.created = std::chrono::system_clock::now();
+  live->record.started = live->record.created;
+  live->progress = std::make_unique<ProgressMeter>([this, id = live->record.id] { Notify(id); });
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
+    RETURN_IF_ERROR(locks_.Acquire(live->record.id, *kind, spec.targets));
+    live_[live->record.id] = live;
+  }
+  if (Status put = journal_->Put(live->record); !put.ok()) {
+    const std::lock_guard lock(mutex_);
+    locks_.Release(live->record.id);
+    live_.erase(live->record.id);
+    return std::move(put).Wrap(fmt::format("unable to begin '{}'", spec.kind));
+  }
+  KillPoint(spec.kind + ".journalled");
+  return live;
+}
+
+// ---- running --------------------------------------------------------------------------------------------------------
+
+Status Operations::RunBody(const std::shared_ptr<Live>& live, const Body& body) {
+  RunningImpl running(*this, live);
+  try {
+    return body(running);
+  } catch (const std::exception& error) {
+    return Error(Code::kInternal, "UNEXPECTED_EXCEPTION", "operation '{}' ended by an exception: {}", live->record.id, error.what())
+        .WithHint("this is a fault in the agent; report it with the agent's log");
+  }
+}
+
+void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome) {
+  Record record;
+  {
+    const std::lock_guard lock(mutex_);
+    Record& own = live->record;
+    own.ended = std::chrono::system_clock::now();
+    if (outcome.ok()) {
+      own.state = State::kSucceeded;
+    } else {
+      const bool cancelled = outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
+      own.state = cancelled ? State::kCancelled : State::kFailed;
+      own.error = StoredError::From(outcome);
+      own.request_id.clear();  // nothing was done: the same id may try again
+    }
+    own.plan.clear();
+    record = own;
+    if (record.result_secret) record.result.clear();
+  }
+  KillPoint(record.kind + ".done");
+  if (Status put = journal_->Put(record); !put.ok()) {
+    // The work is done, its record is not: it stays unfinished on disk, and recovery will find out what was done.
+    const std::lock_guard lock(mutex_);
+    live->record.notes.push_back("its end could not be journalled: " + put.FullMessage());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    locks_.Release(record.id);
+    live_.erase(record.id);
+    if (auto thread = threads_.extract(record.id)) ended_threads_.push_back(std::move(thread.mapped()));
+  }
+  KillPoint(record.kind + ".recorded");
+  record.progress = live->progress->Read();
+  if (options_.on_finished) options_.on_finished(record);
+  Notify(record.id);
+  idle_.notify_all();
+}
+
+Result<Record> Operations::Submit(const Spec& spec, Body body) {
+  std::optional<Record> earlier;
+  ASSIGN_OR_RETURN(const std::shared_ptr<Live> live, Begin(spec, Deadline::Never(), earlier));
+  if (earlier) return Get(earlier->id);
+  std::vector<std::thread> to_join;
+  Record answer;
+  {
+    const std::lock_guard lock(mutex_);
+    to_join.swap(ended_threads_);
+    answer = Snapshot(*live);
+    threads_[live->record.id] = std::thread([this, live, body = std::move(body)] { Finish(live, RunBody(live, body)); });
+  }
+  for (std::thread& thread : to_join) thread.join();
+  return answer;
+}
+
+Result<Record> Operations::RunQuick(const Spec& spec, Deadline deadline, const Body& body) {
+  std::optional<Record> earlier;
+  ASSIGN_OR_RETURN(const std::shared_ptr<Live> live, Begin(spec, deadline, earlier));
+  if (earlier) {
+    if (!HasEnded(earlier->state)) {
+      return Error(Code::kAborted, "STILL_RUNNING", "the first call of request_id '{}' is still running", spec.request_id)
+          .WithField("operation", earlier->id)
+          .WithHint("repeat the call a little later")
+          .AsRetryable();
+    }
+    if (earlier->result_secret) {
+      return Error(Code::kAlreadyExists, "ALREADY_APPLIED", "request_id '{}' was applied before; its answer held a secret and was not kept",
+                   spec.request_id)
+          .WithField("operation", earlier->id)
+          .WithHint("ask for a new secret with a new request_id");
+    }
+    return *std::move(earlier);
+  }
+  const Status outcome = RunBody(live, body);
+  Finish(live, outcome);
+  if (!outcome.ok()) return outcome;
+  const std::lock_guard lock(mutex_);
+  return live->record;
+}
+
+// ---- recovery -------------------------------------------------------------------------------------------------------
+
+void Operations::OnRecover(std::string kind, RecoverBody body) { recover_[std::move(kind)] = std::move(body); }
+
+Status Operations::StartRecovery() {
+  ASSIGN_OR_RETURN(std::vector<Record> unfinished, journal_->Unfinished());
+  const std::lock_guard lock(mutex_);
+  for (Record& record : unfinished) {
+    auto live = std::make_shared<Live>();
+    live->kind = FindKind(record.kind);
+    if (live->kind == nullptr) {
+      return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW", "the journal has an unfinished operation '{}' of kind '{}', which this agent does not know",
+                   record.id, record.kind)
+          .WithHint("start the agent that began it once, so that it can finish it");
+    }
+    record.state = State::kInterrupted;
+    RETURN_IF_ERROR(journal_->Put(record));
+    live->record = std::move(record);
+    live->progress = std::make_unique<ProgressMeter>([this, id = live->record.id] { Notify(id); });
+    RETURN_IF_ERROR(locks_.Acquire(live->record.id, *live->kind, live->record.targets));
+    live_[live->record.id] = live;
+  }
+  if (live_.empty()) return Ok();
+  recovery_done_ = false;
+  recovery_thread_ = std::thread([this] { RecoverAll(); });
+  return Ok();
+}
+
+bool Operations::RecoveryDone() {
+  const std::lock_guard lock(mutex_);
+  return recovery_done_;
+}
+
+// False: not yet, try again.
+bool Operations::RecoverOne(const std::shared_ptr<Live>& live) {
+  const auto body = recover_.find(live->record.kind);
+  const Status outcome = body == recover_.end()
+                             ? Error(Code::kInternal, "NO_RECOVERY", "operations of kind '{}' cannot be recovered", live->record.kind)
+                             : RunBody(live, body->second);
+  if (!outcome.ok() && outcome.retryable()) {
+    const std::lock_guard lock(mutex_);
+    live->record.error = StoredError::From(outcome);
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    live->record.error = {};
+    live->record.notes.push_back(outcome.ok() ? "finished after the agent was restarted" : "undone after the agent was restarted");
+  }
+  Finish(live, outcome);
+  return true;
+}
+
+void Operations::RecoverAll() {
+  std::vector<std::shared_ptr<Live>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, live] : live_) {
+      if (live->record.state == State::kInterrupted) waiting.push_back(live);
+    }
+  }
+  while (!waiting.empty()) {
+    std::erase_if(waiting, [this](const std::shared_ptr<Live>& live) { return RecoverOne(live); });
+    std::unique_lock lock(mutex_);
+    if (waiting.empty() || idle_.wait_for(lock, options_.recover_pause, [this] { return stopping_; })) break;
+  }
+  const std::lock_guard lock(mutex_);
+  recovery_done_ = true;
+}
+
+Result<Record> Operations::FindRequest(const Spec& spec) {
+  ASSIGN_OR_RETURN(const std::optional<Record> earlier, FindEarlier(spec, RequestDigest(spec)));
+  if (earlier) return Get(earlier->id);
+  return Error(Code::kNotFound, "OPERATION_NOT_FOUND", "no operation of request_id '{}'", spec.request_id);
+}
+
+// ---- questions ------------------------------------------------------------------------------------------------------
+
+Result<Record> Operations::Get(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = live_.find(id); found != live_.end()) return Snapshot(*found->second);
+  }
+  ASSIGN_OR_RETURN(std::optional<Record> record, journal_->Get(id));
+  if (!record) {
+    return Error(Code::kNotFound, "OPERATION_NOT_FOUND", "no operation '{}'", id)
+        .WithHint("list them with `dbagentctl operation list`");
+  }
+  if (HasEnded(record->state) && record->state == State::kSucceeded) record->progress.percent = 100;
+  return *std::move(record);
+}
+
+Result<std::vector<Record>> Operations::List(const ListFilter& filter) {
+  ASSIGN_OR_RETURN(std::vector<Record> records, journal_->List(filter));
+  const std::lock_guard lock(mutex_);
+  for (Record& record : records) {
+    if (const auto found = live_.find(record.id); found != live_.end()) record = Snapshot(*found->second);
+  }
+  return records;
+}
+
+Result<Record> Operations::Cancel(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = live_.find(id); found != live_.end()) {
+      Live& live = *found->second;
+      if (!live.kind->cancellable || live.record.state == State::kInterrupted) {
+        return Error(Code::kFailedPrecondition, "NOT_CANCELLABLE", "operation '{}' ({}) cannot be cancelled", id, live.record.kind)
+            .WithHint(live.record.state == State::kInterrupted ? "it is being recovered after a restart of the agent"
+                                                               : "it is over in a moment");
+      }
+      live.record.state = State::kCancelling;
+    }
+  }
+  std::shared_ptr<Live> live;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = live_.find(id); found != live_.end()) live = found->second;
+  }
+  if (live) {
+    live->stop->RequestStop(StopReason::kCancelled);  // outside the lock: stop callbacks run here
+    Notify(id);
+  }
+  return Get(id);
+}
+
+std::shared_ptr<void> Operations::Subscribe(const std::string& id, std::function<void()> changed) {
+  auto call = std::make_shared<std::function<void()>>(std::move(changed));
+  const std::lock_guard lock(mutex_);
+  subscribers_.emplace(id, call);
+  return std::shared_ptr<void>(call.get(), [this, id, call](void*) {
+    const std::lock_guard inner(mutex_);
+    const auto [first, last] = subscribers_.equal_range(id);
+    for (auto at = first; at != last; ++at) {
+      if (at->second == call) {
+        subscribers_.erase(at);
+        return;
+      }
+    }
+  });
+}
+
+void Operations::Notify(const std::string& id) {
+  std::vector<std::shared_ptr<std::function<void()>>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [first, last] = subscribers_.equal_range(id);
+    for (auto at = first; at != last; ++at) calls.push_back(at->second);
+  }
+  for (const auto& call : calls) (*call)();
+}
+
+bool Operations::Shutdown(std::chrono::milliseconds budget) {
+  std::vector<std::shared_ptr<Live>> running;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& [id, live] : live_) running.push_back(live);
+  }
+  idle_.notify_all();
+  for (const auto& live : running) live->stop->RequestStop(StopReason::kShutdown);
+  if (recovery_thread_.joinable()) recovery_thread_.join();
+  std::vector<std::thread> to_join;
+  bool all_ended = false;
+  {
+    std::unique_lock lock(mutex_);
+    all_ended = idle_.wait_for(lock, budget, [this] { return threads_.empty(); });
+    to_join.swap(ended_threads_);
+  }
+  for (std::thread& thread : to_join) thread.join();
+  return all_ended;
+}
+
+}  // namespace dbagent::operations

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/rpc/gate.h"
+#include "agent/workflows/context.h"
+
+namespace dbagent::workflows {
+class Backups;
+class Databases;
+class Instances;
+class Users;
+}  // namespace dbagent::workflows
+
+namespace dbagent::rpc {
+
+struct Workflows {
+  const workflows::Context& context;
+  workflows::Instances& instances;
+  workflows::Databases& databases;
+  workflows::Users& users;
+};
+
+// The services of proto/dbagent/v1: they translate and pass on, nothing more.
+std::unique_ptr<grpc::Service> MakeInstanceService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeDatabaseService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeUserService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeOperationService(Gate& gate, const Workflows& workflows);
+
+}  // namespace dbagent::rpc

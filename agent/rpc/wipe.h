@@ -1,0 +1,18 @@
+#pragma once
+
+#include "agent/base/secret.h"
+#include "dbagent/v1/instance.pb.h"
+#include "dbagent/v1/user.pb.h"
+
+namespace dbagent::rpc {
+
+// Overwrites the passwords of a request that was answered.
+template <typename Request>
+void WipeSecrets(Request& request) {
+  if constexpr (requires { request.mutable_users(0)->mutable_password(); }) {
+    for (auto& user : *request.mutable_users()) Wipe(*user.mutable_password());
+  }
+  if constexpr (requires { request.mutable_password(); }) Wipe(*request.mutable_password());
+}
+
+}  // namespace dbagent::rpc

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/base/op_context.h"
+#include "agent/config/settings.h"
+#include "agent/operations/operations.h"
+#include "agent/os/instance_host.h"
+#include "agent/os/volume.h"
+#include "datastores/datastore.h"
+
+namespace dbagent::workflows {
+
+class InstanceMonitor;
+
+// What workflows work on; made once by the daemon, outlives them.
+struct Context {
+  const config::Settings& settings;
+  const os::Volume& volume;
+  os::InstanceHost& host;
+  datastore::Datastore& datastore;
+  operations::Operations& operations;
+  InstanceMonitor& monitor;
+};
+
+// Who calls, and how long there is.
+struct Call {
+  std::string caller;
+  Deadline deadline = Deadline::Never();
+  std::shared_ptr<StopSwitch> stop;  // the caller went away; for reads only, mutations go on to their end
+
+  OpContext Reading() const { return OpContext(stop, deadline, {}, nullptr); }
+};
+
+// The capability, or UNIMPLEMENTED CAPABILITY_MISSING: the one place where that is answered.
+template <typename Capability>
+Result<Capability*> Require(Capability* capability, std::string_view name, const datastore::Datastore& datastore) {
+  if (capability != nullptr) return capability;
+  return Error(Code::kUnimplemented, "CAPABILITY_MISSING", "the driver of {} has no capability '{}'", datastore.info().product, name)
+      .WithHint("`dbagentctl instance capabilities` lists what it has");
+}
+
+// FAILED_PRECONDITION NOT_PREPARED unless Prepare has finished.
+Status RequirePrepared(const os::Volume& volume);
+
+}  // namespace dbagent::workflows

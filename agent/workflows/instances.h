@@ -1,0 +1,41 @@
+#pragma once
+
+#include "agent/workflows/context.h"
+#include "agent/workflows/databases.h"
+#include "agent/workflows/users.h"
+#include "dbagent/v1/instance.pb.h"
+
+namespace dbagent::workflows {
+
+// The mutating half of InstanceService: Prepare (prepare.cpp), Start, Stop, Restart. Threads: any.
+//
+// Prepare that fails, is cancelled or killed is undone whole: server stopped, link, generation and configuration removed.
+// It is done when the instance's record is written, its last step. Start, Stop and Restart are finished by recovery.
+class Instances {
+ public:
+  Instances(const Context& context, Databases& databases, Users& users)
+      : context_(context), databases_(databases), users_(users) {}
+  void RegisterRecovery();
+
+  Result<v1::Operation> Prepare(const Call& call, const v1::PrepareInstanceRequest& request);
+  Result<v1::Operation> Start(const Call& call, const v1::StartInstanceRequest& request);
+  Result<v1::Operation> Stop(const Call& call, const v1::StopInstanceRequest& request);
+  Result<v1::Operation> Restart(const Call& call, const v1::RestartInstanceRequest& request);
+  v1::Capabilities Capabilities() const;
+
+ private:
+  Result<datastore::ServerControl*> Server() const;
+  Status CheckPrepare(const v1::PrepareInstanceRequest& request) const;
+  Status RunPrepare(operations::Running& running, const v1::PrepareInstanceRequest& request);
+  Status UndoPrepare(const OpContext& ctx);
+  Status CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request);
+  Status StartServer(const OpContext& ctx);
+  void RegisterServerRecovery();
+  Status StopServer(const OpContext& ctx, std::uint32_t timeout_seconds);
+
+  const Context& context_;
+  Databases& databases_;
+  Users& users_;
+};
+
+}  // namespace dbagent::workflows
