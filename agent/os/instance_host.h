@@ -59,7 +59,7 @@ struct ToolCall {
 
 enum class ServerProcess : std::uint8_t {
   kStopped,   // as it should be
-  kRunning,   // a process exists (it may not answer yet)
+  kRunning,   // a process exists (it may not answer yet), or supervision is about to restart it (pid 0)
   kCrashed,   // should run, does not, and restarting it was given up
 };
 
@@ -91,7 +91,7 @@ class InstanceHost {
   // already is fine. From then on it is supervised: an unexpected end restarts it, with growing pauses, at most five
   // times in a minute.
   virtual Status StartServer() = 0;
-  // Clean stop; when ctx runs out: killed for good. Returns when no process is left. Not running is fine.
+  // Clean stop; when ctx runs out or stops: killed for good. Returns when no process is left. Not running is fine.
   virtual Status StopServer(const OpContext& ctx) = 0;
   virtual ServerProcessState ServerState() = 0;
 
