@@ -16,34 +16,39 @@
 #include "agent/os/volume.h"
 #include "agent/stream/stream.h"
 
-// The driver contract. A datastore is MySQL (with MariaDB) or PostgreSQL; a driver is a module that implements this.
-// `Datastore` itself is identity and health; all else is a capability that a driver may lack (nullptr).
+// The driver contract. A datastore is MySQL (with MariaDB) or PostgreSQL; a driver is a module that
+// implements this. `Datastore` itself is identity and health; all else is a capability that a
+// driver may lack (nullptr).
 //
-// Threads: every method of every interface may be called from any thread, several at a time, and may block. Each honours
-// ctx: a stop or an expired deadline reaches the statement on the server or the child process, and the call answers
-// ctx's error. Unless a method says otherwise, a cancelled or failed call leaves the server as it was or as it would be
-// after success, never in between.
+// Threads: every method of every interface may be called from any thread, several at a time, and
+// may block. Each honours ctx: a stop or an expired deadline reaches the statement on the server or
+// the child process, and the call answers ctx's error. Unless a method says otherwise, a cancelled
+// or failed call leaves the server as it was or as it would be after success, never in between.
 //
-// Errors that every method may answer: SERVER_UNAVAILABLE (UNAVAILABLE; the server does not answer, retryable),
-// SERVER_ERROR (INTERNAL; the server refused for a reason of its own, its code in metadata `sqlstate` or `errno`),
-// SERVER_READ_ONLY, NO_SPACE, CANCELLED, DEADLINE_EXCEEDED. Foreign texts are redacted. The reasons that a method adds
-// stand with it. Names of databases and users are checked before any SQL: NAME_INVALID (INVALID_ARGUMENT; empty, too
-// long, characters that the server cannot hold; never shortened or changed) and NAME_RESERVED (PERMISSION_DENIED; the
-// server's own or the agent's).
+// Errors that every method may answer: SERVER_UNAVAILABLE (UNAVAILABLE; the server does not answer,
+// retryable), SERVER_ERROR (INTERNAL; the server refused for a reason of its own, its code in
+// metadata `sqlstate` or `errno`), SERVER_READ_ONLY, NO_SPACE, CANCELLED, DEADLINE_EXCEEDED.
+// Foreign texts are redacted. The reasons that a method adds stand with it. Names of databases and
+// users are checked before any SQL: NAME_INVALID (INVALID_ARGUMENT; empty, too long, characters
+// that the server cannot hold; never shortened or changed) and NAME_RESERVED (PERMISSION_DENIED;
+// the server's own or the agent's).
 namespace dbagent::datastore {
 
-// ---- identity and settings -----------------------------------------------------------------------------------------
+// ---- identity and settings
+// -----------------------------------------------------------------------------------------
 
 // How the server is to be run; from the agent's settings and the machine.
 struct ServerSettings {
   os::Volume volume{os::Path()};
-  os::Path runtime_directory;  // sockets and pid files (0700 in direct mode); short enough for a socket's 107 bytes
-  // The server's programs: MySQL: the prefix with sbin/ and bin/ (`/usr`), PostgreSQL: the bin directory. Empty: the
-  // driver looks where Debian has them.
+  os::Path runtime_directory;  // sockets and pid files (0700 in direct mode); short enough for a
+                               // socket's 107 bytes
+  // The server's programs: MySQL: the prefix with sbin/ and bin/ (`/usr`), PostgreSQL: the bin
+  // directory. Empty: the driver looks where Debian has them.
   os::Path programs;
-  std::string os_user;  // the agent's (and in direct mode the server's) OS user: its SQL account has this name
+  std::string os_user;  // the agent's (and in direct mode the server's) OS user: its SQL account
+                        // has this name
   std::uint16_t port = 0;
-  std::vector<std::string> bind_addresses;    // IP addresses, `*` for all
+  std::vector<std::string> bind_addresses;  // IP addresses, `*` for all
   bool allow_unknown_major = false;
 };
 
@@ -69,40 +74,44 @@ struct Health {
   std::string server_version;  // as the running server says; empty when it does not answer
 };
 
-// ---- ServerControl --------------------------------------------------------------------------------------------------
+// ---- ServerControl
+// --------------------------------------------------------------------------------------------------
 
 struct InitialiseSpec {
   os::Generation generation;  // made by the host, empty; its real paths, never `current`
 };
 
 struct ConfigureSpec {
-  std::uint64_t memory_bytes = 0;             // what the server may use in all; sizes buffers
-  std::vector<std::string> allowed_networks;  // CIDR, from where users may log in: `10.0.0.0/8`, `::/0`
+  std::uint64_t memory_bytes = 0;  // what the server may use in all; sizes buffers
+  std::vector<std::string>
+      allowed_networks;  // CIDR, from where users may log in: `10.0.0.0/8`, `::/0`
 };
 
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
 
-  // Writes the base configuration into <volume>/config (atomic; readable by the server). Before the first start and
-  // whenever the sizes change. Idempotent. CONFIGURATION_INVALID (a network or an address that is none).
+  // Writes the base configuration into <volume>/config (atomic; readable by the server). Before the
+  // first start and whenever the sizes change. Idempotent. CONFIGURATION_INVALID (a network or an
+  // address that is none).
   virtual Status Configure(const OpContext& ctx, const ConfigureSpec& spec) = 0;
 
-  // Makes a data directory in the generation and secures it: the agent's account by socket without a password, no
-  // anonymous account, no remote root, no test database. Never listens on the network meanwhile. No server runs when it
-  // returns. A failed or cancelled call leaves files in the generation, which the caller removes.
-  // DATA_DIRECTORY_NOT_EMPTY.
+  // Makes a data directory in the generation and secures it: the agent's account by socket without
+  // a password, no anonymous account, no remote root, no test database. Never listens on the
+  // network meanwhile. No server runs when it returns. A failed or cancelled call leaves files in
+  // the generation, which the caller removes. DATA_DIRECTORY_NOT_EMPTY.
   virtual Status Initialise(const OpContext& ctx, const InitialiseSpec& spec) = 0;
 
-  // Starts the server on `current` (through the host) and waits until it answers a query. Running already is fine.
-  // SERVER_START_FAILED with the last lines of the server's log.
+  // Starts the server on `current` (through the host) and waits until it answers a query. Running
+  // already is fine. SERVER_START_FAILED with the last lines of the server's log.
   virtual Status Start(const OpContext& ctx) = 0;
-  // Clean stop. Running not is fine. When ctx's deadline comes first the server is killed, and the call is OK: it is
-  // stopped, and will recover at its next start.
+  // Clean stop. Running not is fine. When ctx's deadline comes first the server is killed, and the
+  // call is OK: it is stopped, and will recover at its next start.
   virtual Status Stop(const OpContext& ctx) = 0;
 };
 
-// ---- DatabaseAdmin --------------------------------------------------------------------------------------------------
+// ---- DatabaseAdmin
+// --------------------------------------------------------------------------------------------------
 
 template <typename Key>
 struct PageRequest {
@@ -116,13 +125,15 @@ struct Page {
   bool more = false;  // there are items after the last one
 };
 
-// Fields that a datastore does not have are refused when set (FIELD_UNSUPPORTED) and empty when answered.
+// Fields that a datastore does not have are refused when set (FIELD_UNSUPPORTED) and empty when
+// answered.
 struct DatabaseSpec {
   std::string name;
-  std::string character_set;  // MySQL: utf8mb4; PostgreSQL: the encoding, UTF8. Empty: the server's default
-  std::string collation;      // MySQL: of that character set; PostgreSQL: LC_COLLATE
-  std::string ctype;          // PostgreSQL: LC_CTYPE; empty: as collation
-  std::string owner;          // PostgreSQL: a role; empty: the agent's own role
+  std::string
+      character_set;  // MySQL: utf8mb4; PostgreSQL: the encoding, UTF8. Empty: the server's default
+  std::string collation;  // MySQL: of that character set; PostgreSQL: LC_COLLATE
+  std::string ctype;      // PostgreSQL: LC_CTYPE; empty: as collation
+  std::string owner;      // PostgreSQL: a role; empty: the agent's own role
   std::optional<std::int32_t> connection_limit;  // PostgreSQL; -1: none
 };
 
@@ -134,22 +145,25 @@ struct DatabaseInfo {
 
 struct DatabaseChange {  // what is set is changed
   std::string name;
-  std::optional<std::string> character_set, collation;        // MySQL: the default for new tables
-  std::optional<std::string> owner;                           // PostgreSQL
-  std::optional<std::int32_t> connection_limit;               // PostgreSQL
+  std::optional<std::string> character_set, collation;  // MySQL: the default for new tables
+  std::optional<std::string> owner;                     // PostgreSQL
+  std::optional<std::int32_t> connection_limit;         // PostgreSQL
 };
 
 class DatabaseAdmin {
  public:
   virtual ~DatabaseAdmin() = default;
 
-  // What needs no server: the name and which fields are set. NAME_INVALID, NAME_RESERVED, FIELD_UNSUPPORTED.
+  // What needs no server: the name and which fields are set. NAME_INVALID, NAME_RESERVED,
+  // FIELD_UNSUPPORTED.
   virtual Status Check(const DatabaseSpec& spec) const = 0;
   // Users' databases, bytewise by name; reserved ones are never among them.
-  virtual Result<Page<DatabaseInfo>> List(const OpContext& ctx, const PageRequest<std::string>& page, bool with_size) = 0;
+  virtual Result<Page<DatabaseInfo>> List(const OpContext& ctx,
+                                          const PageRequest<std::string>& page, bool with_size) = 0;
   // DATABASE_NOT_FOUND.
   virtual Result<DatabaseInfo> Get(const OpContext& ctx, const std::string& name) = 0;
-  // Creates and reads back. DATABASE_EXISTS, CHARACTER_SET_UNKNOWN, COLLATION_UNKNOWN, USER_NOT_FOUND (owner).
+  // Creates and reads back. DATABASE_EXISTS, CHARACTER_SET_UNKNOWN, COLLATION_UNKNOWN,
+  // USER_NOT_FOUND (owner).
   virtual Result<DatabaseInfo> Create(const OpContext& ctx, const DatabaseSpec& spec) = 0;
   // DATABASE_NOT_FOUND and as Create.
   virtual Result<DatabaseInfo> Update(const OpContext& ctx, const DatabaseChange& change) = 0;
@@ -157,19 +171,22 @@ class DatabaseAdmin {
   virtual Result<bool> Drop(const OpContext& ctx, const std::string& name) = 0;
 };
 
-// ---- UserAdmin, GrantAdmin, RootAdmin -------------------------------------------------------------------------------
+// ---- UserAdmin, GrantAdmin, RootAdmin
+// -------------------------------------------------------------------------------
 
-// A MySQL account is name@host, a PostgreSQL role is a name (host stays empty; set, it is FIELD_UNSUPPORTED).
+// A MySQL account is name@host, a PostgreSQL role is a name (host stays empty; set, it is
+// FIELD_UNSUPPORTED).
 struct UserId {
   std::string name;
-  std::string host;  // MySQL: `%`, `10.0.0.%`, `192.0.2.0/255.255.255.0`, a host name; empty in a request means `%`
+  std::string host;  // MySQL: `%`, `10.0.0.%`, `192.0.2.0/255.255.255.0`, a host name; empty in a
+                     // request means `%`
   friend bool operator==(const UserId&, const UserId&) = default;
   friend auto operator<=>(const UserId&, const UserId&) = default;
   std::string ToString() const { return host.empty() ? name : name + "@" + host; }
 };
 
-// What an account is beyond its name and password; what is set is set or changed. The fields of the other datastore
-// are refused (FIELD_UNSUPPORTED).
+// What an account is beyond its name and password; what is set is set or changed. The fields of the
+// other datastore are refused (FIELD_UNSUPPORTED).
 struct UserAttributes {
   // MySQL and MariaDB
   std::optional<bool> locked;
@@ -179,24 +196,26 @@ struct UserAttributes {
   std::optional<bool> login, inherit, create_database, create_role;
   std::optional<std::int32_t> connection_limit;  // -1: none
   std::optional<WallTime> valid_until;           // WallTime::max(): for ever
-  std::optional<std::vector<std::string>> member_of;  // roles that it is a member of; replaces the set
+  std::optional<std::vector<std::string>>
+      member_of;  // roles that it is a member of; replaces the set
 };
 
 struct UserSpec {
   UserId id;
-  Secret password;  // any byte but NUL (PASSWORD_INVALID); empty: an account that cannot log in with a password
+  Secret password;  // any byte but NUL (PASSWORD_INVALID); empty: an account that cannot log in
+                    // with a password
   UserAttributes attributes;
 };
 
 struct UserInfo {
   UserId id;
-  UserAttributes attributes;          // all of the datastore's own are set
-  std::string authentication;         // MySQL: the plugin; PostgreSQL: `scram-sha-256`, `md5` or `none`
+  UserAttributes attributes;   // all of the datastore's own are set
+  std::string authentication;  // MySQL: the plugin; PostgreSQL: `scram-sha-256`, `md5` or `none`
 };
 
 struct UserChange {
   UserId id;
-  std::optional<UserId> new_id;     // rename
+  std::optional<UserId> new_id;  // rename
   std::optional<Secret> password;
   UserAttributes attributes;
 };
@@ -205,22 +224,24 @@ class UserAdmin {
  public:
   virtual ~UserAdmin() = default;
 
-  // What needs no server. NAME_INVALID, NAME_RESERVED, HOST_INVALID, PASSWORD_INVALID, FIELD_UNSUPPORTED.
+  // What needs no server. NAME_INVALID, NAME_RESERVED, HOST_INVALID, PASSWORD_INVALID,
+  // FIELD_UNSUPPORTED.
   virtual Status Check(const UserSpec& spec) const = 0;
-  // Users' accounts by (name, host) bytewise; reserved ones (and PostgreSQL's pg_* roles) are never among them, an
-  // enabled root neither.
+  // Users' accounts by (name, host) bytewise; reserved ones (and PostgreSQL's pg_* roles) are never
+  // among them, an enabled root neither.
   virtual Result<Page<UserInfo>> List(const OpContext& ctx, const PageRequest<UserId>& page) = 0;
   virtual Result<UserInfo> Get(const OpContext& ctx, const UserId& id) = 0;  // USER_NOT_FOUND
-  // The password reaches the server hashed, or in a statement that no log of the server keeps. Reads back.
-  // USER_EXISTS, USER_NOT_FOUND (a role to be member of), PASSWORD_REFUSED (the server's own policy).
+  // The password reaches the server hashed, or in a statement that no log of the server keeps.
+  // Reads back. USER_EXISTS, USER_NOT_FOUND (a role to be member of), PASSWORD_REFUSED (the
+  // server's own policy).
   virtual Result<UserInfo> Create(const OpContext& ctx, const UserSpec& spec) = 0;
   // All or nothing. USER_NOT_FOUND, USER_EXISTS (the new name).
   virtual Result<UserInfo> Update(const OpContext& ctx, const UserChange& change) = 0;
-  // Whether it was there. Its sessions are ended. PostgreSQL: what it owns in users' databases goes to the database's
-  // owner first, its grants are taken away.
+  // Whether it was there. Its sessions are ended. PostgreSQL: what it owns in users' databases goes
+  // to the database's owner first, its grants are taken away.
   virtual Result<bool> Drop(const OpContext& ctx, const UserId& id) = 0;
-  // The password as the server stores it (a hash), empty when there is none: only to tell, after a crash, whether a
-  // change was made. USER_NOT_FOUND.
+  // The password as the server stores it (a hash), empty when there is none: only to tell, after a
+  // crash, whether a change was made. USER_NOT_FOUND.
   virtual Result<Secret> StoredCredential(const OpContext& ctx, const UserId& id) = 0;
 };
 
@@ -233,10 +254,12 @@ enum class PrivilegeSet : std::uint8_t {
 };
 
 struct Grant {
-  std::string database;                 // empty: server-wide (a dynamic or global privilege), only in answers
-  std::string object;                   // empty: the database; else `schema s`, `table s.t`, `table t`; only in answers
+  std::string database;  // empty: server-wide (a dynamic or global privilege), only in answers
+  std::string
+      object;  // empty: the database; else `schema s`, `table s.t`, `table t`; only in answers
   PrivilegeSet set = PrivilegeSet::kNone;
-  std::vector<std::string> privileges;  // the server's own words: `SELECT`, `CREATE TEMPORARY TABLES`, `CONNECT`
+  std::vector<std::string>
+      privileges;  // the server's own words: `SELECT`, `CREATE TEMPORARY TABLES`, `CONNECT`
   bool with_grant_option = false;
 };
 
@@ -244,12 +267,14 @@ class GrantAdmin {
  public:
   virtual ~GrantAdmin() = default;
 
-  // Database-level grants: a set or explicit privileges (not both). Granting what is granted is fine.
-  // USER_NOT_FOUND, DATABASE_NOT_FOUND, PRIVILEGE_UNKNOWN (with those that the server knows), NAME_RESERVED.
+  // Database-level grants: a set or explicit privileges (not both). Granting what is granted is
+  // fine. USER_NOT_FOUND, DATABASE_NOT_FOUND, PRIVILEGE_UNKNOWN (with those that the server knows),
+  // NAME_RESERVED.
   virtual Status GrantTo(const OpContext& ctx, const UserId& user, const Grant& grant) = 0;
   // Takes a set or privileges away; revoking what is not granted is fine. As GrantTo.
   virtual Status RevokeFrom(const OpContext& ctx, const UserId& user, const Grant& grant) = 0;
-  // Everything that the server says the user holds (sets are recognised), ordered by database, object.
+  // Everything that the server says the user holds (sets are recognised), ordered by database,
+  // object.
   virtual Result<std::vector<Grant>> List(const OpContext& ctx, const UserId& user) = 0;
 };
 
@@ -268,11 +293,12 @@ class RootAdmin {
   virtual Result<RootState> Disable(const OpContext& ctx) = 0;
 };
 
-// ---- LogicalBackup --------------------------------------------------------------------------------------------------
+// ---- LogicalBackup
+// --------------------------------------------------------------------------------------------------
 
 struct DumpFacts {
-  DatabaseInfo database;       // as it was: what a restore creates
-  std::string tool;            // `mariadb-dump 10.19 …`
+  DatabaseInfo database;  // as it was: what a restore creates
+  std::string tool;       // `mariadb-dump 10.19 …`
   std::string server_version;
 };
 
@@ -283,15 +309,19 @@ struct LoadSpec {
 class LogicalBackup {
  public:
   virtual ~LogicalBackup() = default;
-  // One database with all that belongs to it (views, routines, events, triggers), consistent, as SQL text by the
-  // datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words). Cancelled: the tool is ended.
-  virtual Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database, stream::Sink& sink) = 0;
-  // Creates the database and loads it. DATABASE_EXISTS (then nothing was touched), TOOL_FAILED; after any other error
-  // the database may exist in part: the caller drops it. Owners that are missing become the agent's own role.
+  // One database with all that belongs to it (views, routines, events, triggers), consistent, as
+  // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words).
+  // Cancelled: the tool is ended.
+  virtual Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
+                                 stream::Sink& sink) = 0;
+  // Creates the database and loads it. DATABASE_EXISTS (then nothing was touched), TOOL_FAILED;
+  // after any other error the database may exist in part: the caller drops it. Owners that are
+  // missing become the agent's own role.
   virtual Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) = 0;
 };
 
-// ---- Datastore ------------------------------------------------------------------------------------------------------
+// ---- Datastore
+// ------------------------------------------------------------------------------------------------------
 
 class Datastore {
  public:
@@ -316,7 +346,8 @@ class Driver {
   virtual Result<DatastoreInfo> Detect(const ServerSettings& settings) = 0;
   virtual os::ToolTable Tools(const ServerSettings& settings, const DatastoreInfo& info) = 0;
   // `host` outlives the datastore.
-  virtual std::unique_ptr<Datastore> Open(const ServerSettings& settings, const DatastoreInfo& info, os::InstanceHost& host) = 0;
+  virtual std::unique_ptr<Datastore> Open(const ServerSettings& settings, const DatastoreInfo& info,
+                                          os::InstanceHost& host) = 0;
 };
 
 }  // namespace dbagent::datastore

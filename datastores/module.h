@@ -4,15 +4,17 @@
 
 #include "datastores/datastore.h"
 
-// What a driver module (`datastore_<kind>.so`) exports: one C symbol, `dbagent_datastore_module`, that answers this
-// table. The first three fields never move, so that a module of another contract can be read far enough to be refused.
+// What a driver module (`datastore_<kind>.so`) exports: one C symbol, `dbagent_datastore_module`,
+// that answers this table. The first three fields never move, so that a module of another contract
+// can be read far enough to be refused.
 namespace dbagent::datastore {
 
 inline constexpr std::uint32_t kModuleMagic = 0x64626167;  // "dbag"
-inline constexpr std::uint32_t kContractVersion = 1;       // raised with every change of the contract's headers
+inline constexpr std::uint32_t kContractVersion =
+    1;  // raised with every change of the contract's headers
 
-// C++ types cross this border, so both sides must come from one build: release, compiler and the options that change
-// layouts.
+// C++ types cross this border, so both sides must come from one build: release, compiler and the
+// options that change layouts.
 #ifdef DBAGENT_CHECKED
 #define DBAGENT_BUILD_CHECKED "checked"
 #else

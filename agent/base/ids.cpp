@@ -18,16 +18,20 @@ std::array<std::uint8_t, N> RandomBytes() {
   return bytes;
 }
 
-bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
+bool IsOneOf(char c, std::string_view set) {
+  return set.find(c) != std::string_view::npos;
+}
 
 }  // namespace
 
 std::string NewId() {
   const auto r = RandomBytes<5>();
   const auto now = std::chrono::system_clock::now();
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
   return fmt::format("{:%Y%m%dT%H%M%SZ}-{:03x}{:01x}{:02x}{:02x}{:02x}{:02x}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis, r[0] & 0xf, r[1], r[2], r[3], r[4]);
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis, r[0] & 0xf,
+                     r[1], r[2], r[3], r[4]);
 }
 
 bool IsId(std::string_view text) {
@@ -55,8 +59,10 @@ std::string NewUuid() {
 }
 
 std::string FormatTime(WallTime time) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z", fmt::gmtime(static_cast<std::time_t>(since / 1000)), since % 1000);
+  const auto since =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z",
+                     fmt::gmtime(static_cast<std::time_t>(since / 1000)), since % 1000);
 }
 
 }  // namespace dbagent

@@ -8,9 +8,9 @@ namespace dbagent {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-// A new id that sorts by time: `20261123T153012Z-1f3a9c0b7d2e` (UTC second, three digits of milliseconds, 36 random bits;
-// all hexadecimal after the dash). Used for operations and
-// backups; safe in paths, URLs and object names.
+// A new id that sorts by time: `20261123T153012Z-1f3a9c0b7d2e` (UTC second, three digits of
+// milliseconds, 36 random bits; all hexadecimal after the dash). Used for operations and backups;
+// safe in paths, URLs and object names.
 std::string NewId();
 // Whether `text` has the form that NewId() gives (so that it can stand in a path).
 bool IsId(std::string_view text);

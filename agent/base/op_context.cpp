@@ -6,7 +6,8 @@ namespace dbagent {
 
 Deadline Deadline::After(std::chrono::milliseconds span) {
   const SteadyTime now = std::chrono::steady_clock::now();
-  if (span >= std::chrono::duration_cast<std::chrono::milliseconds>(SteadyTime::max() - now)) return Never();
+  if (span >= std::chrono::duration_cast<std::chrono::milliseconds>(SteadyTime::max() - now))
+    return Never();
   return Deadline(now + span);
 }
 
@@ -14,7 +15,8 @@ std::chrono::milliseconds Deadline::Remaining(std::chrono::milliseconds cap) con
   const SteadyTime now = std::chrono::steady_clock::now();
   if (time_ <= now) return std::chrono::milliseconds(0);
   // rounded up, so that a loop that sleeps for what remains does not spin at the end
-  return std::min(cap, std::chrono::ceil<std::chrono::milliseconds>(std::min(time_ - now, SteadyTime::duration(cap))));
+  return std::min(cap, std::chrono::ceil<std::chrono::milliseconds>(
+                           std::min(time_ - now, SteadyTime::duration(cap))));
 }
 
 bool StopSwitch::RequestStop(StopReason reason) {
@@ -30,7 +32,8 @@ Status OpContext::Poll() const {
     }
     return Error(Code::kCancelled, "CANCELLED", "cancelled on request");
   }
-  if (deadline_.expired()) return Error(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "out of time");
+  if (deadline_.expired())
+    return Error(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "out of time");
   return Ok();
 }
 

@@ -47,7 +47,8 @@ class StopSwitch {
   std::atomic<StopReason> reason_ = StopReason::kNone;
 };
 
-// Where running work says how far it is. Implementations are thread safe and cheap (they may be called per chunk).
+// Where running work says how far it is. Implementations are thread safe and cheap (they may be
+// called per chunk).
 class ProgressSink {
  public:
   virtual ~ProgressSink() = default;
@@ -58,15 +59,21 @@ class ProgressSink {
   virtual void Say(std::string_view line) = 0;  // a line for people
 };
 
-// First parameter of everything that can take long: when to stop, how long there is, whose work it is, where progress
-// goes. Copyable; a copy with a nearer deadline is how a part gets a budget of its own (never beyond its parent's).
+// First parameter of everything that can take long: when to stop, how long there is, whose work it
+// is, where progress goes. Copyable; a copy with a nearer deadline is how a part gets a budget of
+// its own (never beyond its parent's).
 //
-// Code that loops calls `RETURN_IF_ERROR(ctx.Poll())`; code that blocks registers a std::stop_callback on stop().
+// Code that loops calls `RETURN_IF_ERROR(ctx.Poll())`; code that blocks registers a
+// std::stop_callback on stop().
 class OpContext {
  public:
   OpContext() = default;  // never stops, no deadline, no progress: tests and start-up
-  OpContext(std::shared_ptr<StopSwitch> stop, Deadline deadline, std::string operation_id, ProgressSink* progress)
-      : stop_(std::move(stop)), deadline_(deadline), operation_id_(std::move(operation_id)), progress_(progress) {}
+  OpContext(std::shared_ptr<StopSwitch> stop, Deadline deadline, std::string operation_id,
+            ProgressSink* progress)
+      : stop_(std::move(stop)),
+        deadline_(deadline),
+        operation_id_(std::move(operation_id)),
+        progress_(progress) {}
 
   // OK, or CANCELLED / UNAVAILABLE (the agent is stopping) / DEADLINE_EXCEEDED.
   Status Poll() const;
@@ -75,7 +82,8 @@ class OpContext {
   Deadline deadline() const { return deadline_; }
   const std::string& operation_id() const { return operation_id_; }
   OpContext WithBudget(std::chrono::milliseconds span) const;
-  // For what must still be done after a stop (closing, undoing): same operation, own budget, no stop.
+  // For what must still be done after a stop (closing, undoing): same operation, own budget, no
+  // stop.
   OpContext ForCleanup(std::chrono::milliseconds span) const;
 
   void BeginStep(std::string_view name, double weight = 1.0) const {

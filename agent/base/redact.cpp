@@ -24,12 +24,14 @@ constexpr std::string_view kMask = "[secret]";
 
 void ReplaceAll(std::string& text, std::string_view what) {
   if (what.empty()) return;
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + kMask.size())) {
+  for (std::size_t at = text.find(what); at != std::string::npos;
+       at = text.find(what, at + kMask.size())) {
     text.replace(at, what.size(), kMask);
   }
 }
 
-// The value as it stands inside a quoted SQL literal: quotes doubled, or quotes and backslashes escaped.
+// The value as it stands inside a quoted SQL literal: quotes doubled, or quotes and backslashes
+// escaped.
 std::string Escaped(std::string_view value, bool with_backslash) {
   std::string out;
   for (char c : value) {
@@ -45,7 +47,8 @@ void MaskLiteralAfter(std::string& text, std::string_view keyword) {
   for (std::size_t at = 0; at + keyword.size() <= text.size(); ++at) {
     if (strncasecmp(text.data() + at, keyword.data(), keyword.size()) != 0) continue;
     std::size_t open = at + keyword.size();
-    while (open < text.size() && (text[open] == ' ' || text[open] == '=' || text[open] == 'E')) ++open;
+    while (open < text.size() && (text[open] == ' ' || text[open] == '=' || text[open] == 'E'))
+      ++open;
     if (open >= text.size() || (text[open] != '\'' && text[open] != '"')) continue;
     const char quote = text[open];
     std::size_t close = open + 1;
@@ -62,7 +65,8 @@ void MaskUrlPasswords(std::string& text) {
     const std::size_t end = text.find_first_of(" /?'\"\n", at + 3);
     const std::size_t sign = text.rfind('@', end == std::string::npos ? text.size() : end);
     const std::size_t colon = text.find(':', at + 3);
-    if (sign == std::string::npos || colon == std::string::npos || sign < at || colon > sign) continue;
+    if (sign == std::string::npos || colon == std::string::npos || sign < at || colon > sign)
+      continue;
     text.replace(colon + 1, sign - colon - 1, kMask);
   }
 }
@@ -71,7 +75,8 @@ void MaskUrlPasswords(std::string& text) {
 
 std::string Redact(std::string_view foreign) {
   std::string text(foreign);
-  static constexpr std::array<std::string_view, 5> kKeywords = {"IDENTIFIED BY", "PASSWORD", "AS PASSWORD", "secret", "token"};
+  static constexpr std::array<std::string_view, 5> kKeywords = {"IDENTIFIED BY", "PASSWORD",
+                                                                "AS PASSWORD", "secret", "token"};
   for (std::string_view keyword : kKeywords) MaskLiteralAfter(text, keyword);
   MaskUrlPasswords(text);
   Registry& registry = TheRegistry();

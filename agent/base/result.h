@@ -8,14 +8,15 @@
 
 namespace dbagent {
 
-// A value, or the error that stood in its way. Named like std::expected, which g++ 12 has only in C++23.
-// `value()`, `*` and `->` are for after ok() answered true.
+// A value, or the error that stood in its way. Named like std::expected, which g++ 12 has only in
+// C++23. `value()`, `*` and `->` are for after ok() answered true.
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: `return value;` is what it is for
+  Result(T value) : value_(std::move(value)) {}       // NOLINT: `return value;` is what it is for
   Result(Status error) : status_(std::move(error)) {  // NOLINT: and `return error;`
-    if (status_.ok()) status_ = Error(Code::kInternal, "NO_VALUE", "an OK status stands where a value should");
+    if (status_.ok())
+      status_ = Error(Code::kInternal, "NO_VALUE", "an OK status stands where a value should");
   }
 
   bool ok() const noexcept { return status_.ok(); }

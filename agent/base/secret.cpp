@@ -58,7 +58,8 @@ void Wipe(std::string& text) noexcept {
 }
 
 Secret RandomPassword(std::size_t length) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
+  static constexpr std::string_view kAlphabet =
+      "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
   std::string text;
   while (text.size() < length) {
     unsigned char byte = 0;

@@ -6,8 +6,9 @@
 
 namespace dbagent {
 
-// A password, a key or a token. It has no formatter and no stream operator, its bytes are wiped when it goes, and while
-// it lives its value is known to Redact() (redact.h), which takes it out of every foreign text that the agent passes on.
+// A password, a key or a token. It has no formatter and no stream operator, its bytes are wiped
+// when it goes, and while it lives its value is known to Redact() (redact.h), which takes it out of
+// every foreign text that the agent passes on.
 //
 // Threads: a value; distinct objects may be used from distinct threads.
 class Secret {
@@ -40,8 +41,8 @@ class Secret {
 // Overwrites a string that held a secret (a protobuf field, a buffer) and empties it.
 void Wipe(std::string& text) noexcept;
 
-// Fresh random text of `length` characters from an unambiguous alphabet of letters and digits (5.8 bits each), from
-// getrandom(2).
+// Fresh random text of `length` characters from an unambiguous alphabet of letters and digits (5.8
+// bits each), from getrandom(2).
 Secret RandomPassword(std::size_t length = 24);
 
 }  // namespace dbagent

@@ -11,18 +11,34 @@ const std::map<std::string, std::string> kNoFields;
 }  // namespace
 
 std::string_view CodeName(Code code) {
-  static constexpr std::array<std::string_view, 17> kNames = {
-      "OK",           "CANCELLED",         "UNKNOWN",          "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED", "NOT_FOUND",
-      "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",         "OUT_OF_RANGE",
-      "UNIMPLEMENTED", "INTERNAL",          "UNAVAILABLE",      "DATA_LOSS",          "UNAUTHENTICATED"};
+  static constexpr std::array<std::string_view, 17> kNames = {"OK",
+                                                              "CANCELLED",
+                                                              "UNKNOWN",
+                                                              "INVALID_ARGUMENT",
+                                                              "DEADLINE_EXCEEDED",
+                                                              "NOT_FOUND",
+                                                              "ALREADY_EXISTS",
+                                                              "PERMISSION_DENIED",
+                                                              "RESOURCE_EXHAUSTED",
+                                                              "FAILED_PRECONDITION",
+                                                              "ABORTED",
+                                                              "OUT_OF_RANGE",
+                                                              "UNIMPLEMENTED",
+                                                              "INTERNAL",
+                                                              "UNAVAILABLE",
+                                                              "DATA_LOSS",
+                                                              "UNAUTHENTICATED"};
   const auto index = static_cast<std::size_t>(code);
   return index < kNames.size() ? kNames[index] : "UNKNOWN";
 }
 
 Status::Status(Code code, std::string_view reason, std::string message)
-    : detail_(std::make_shared<Detail>(Detail{code, std::string(reason), std::move(message), {}, false, {}, nullptr})) {}
+    : detail_(std::make_shared<Detail>(
+          Detail{code, std::string(reason), std::move(message), {}, false, {}, nullptr})) {}
 
-Status::Status(const Status& other) : detail_(other.detail_) { other.looked_at_ = true; }
+Status::Status(const Status& other) : detail_(other.detail_) {
+  other.looked_at_ = true;
+}
 
 Status& Status::operator=(const Status& other) {
   if (this == &other) return *this;
@@ -33,7 +49,9 @@ Status& Status::operator=(const Status& other) {
   return *this;
 }
 
-Status::Status(Status&& other) noexcept : detail_(std::move(other.detail_)) { other.looked_at_ = true; }
+Status::Status(Status&& other) noexcept : detail_(std::move(other.detail_)) {
+  other.looked_at_ = true;
+}
 
 Status& Status::operator=(Status&& other) noexcept {
   if (this == &other) return *this;
@@ -56,8 +74,12 @@ Code Status::code() const noexcept {
   looked_at_ = true;
   return detail_ ? detail_->code : Code::kOk;
 }
-const std::string& Status::reason() const noexcept { return ok() ? kNoText : detail_->reason; }
-const std::string& Status::message() const noexcept { return ok() ? kNoText : detail_->message; }
+const std::string& Status::reason() const noexcept {
+  return ok() ? kNoText : detail_->reason;
+}
+const std::string& Status::message() const noexcept {
+  return ok() ? kNoText : detail_->message;
+}
 
 const std::string& Status::hint() const noexcept {
   for (const Detail* at = detail_.get(); at != nullptr; at = at->cause.get()) {
@@ -66,7 +88,9 @@ const std::string& Status::hint() const noexcept {
   return kNoText;
 }
 
-bool Status::retryable() const noexcept { return detail_ && detail_->retryable; }
+bool Status::retryable() const noexcept {
+  return detail_ && detail_->retryable;
+}
 
 const std::map<std::string, std::string>& Status::metadata() const noexcept {
   return detail_ ? detail_->metadata : kNoFields;
@@ -84,7 +108,8 @@ std::string Status::FullMessage() const {
 
 std::string Status::ToString() const {
   if (!detail_) return "OK";
-  std::string text = fmt::format("{} {}: {}", CodeName(detail_->code), detail_->reason, FullMessage());
+  std::string text =
+      fmt::format("{} {}: {}", CodeName(detail_->code), detail_->reason, FullMessage());
   if (!hint().empty()) text += fmt::format(" (hint: {})", hint());
   return text;
 }

@@ -11,7 +11,8 @@
 
 namespace dbagent {
 
-// gRPC's codes with gRPC's numbers (https://grpc.io/docs/guides/status-codes), so that the wire needs no table.
+// gRPC's codes with gRPC's numbers (https://grpc.io/docs/guides/status-codes), so that the wire
+// needs no table.
 enum class Code : std::uint8_t {
   kOk = 0,
   kCancelled = 1,
@@ -37,9 +38,10 @@ std::string_view CodeName(Code code);
 
 // Success, or an error that a person can act on.
 //
-// Message grammar: `unable to <verb> <noun> '<name>': <cause>`, lower case, no full stop, one line. Advice goes to the
-// hint. The reason is a stable UPPER_SNAKE word that programs match on. Outer layers add context with Wrap() and never
-// replace it. A build with DBAGENT_CHECKED aborts when a Status (also an OK one) is destroyed that nobody looked at.
+// Message grammar: `unable to <verb> <noun> '<name>': <cause>`, lower case, no full stop, one line.
+// Advice goes to the hint. The reason is a stable UPPER_SNAKE word that programs match on. Outer
+// layers add context with Wrap() and never replace it. A build with DBAGENT_CHECKED aborts when a
+// Status (also an OK one) is destroyed that nobody looked at.
 //
 // Threads: a Status is a value; distinct objects may be used from distinct threads.
 class [[nodiscard]] Status {
@@ -60,8 +62,8 @@ class [[nodiscard]] Status {
   // Every question below counts as having looked.
   const std::string& reason() const noexcept;
   const std::string& message() const noexcept;  // without the causes' texts
-  const std::string& hint() const noexcept;     // the innermost hint when the outer layers gave none
-  bool retryable() const noexcept;              // the same call may succeed later, unchanged
+  const std::string& hint() const noexcept;  // the innermost hint when the outer layers gave none
+  bool retryable() const noexcept;           // the same call may succeed later, unchanged
   const std::map<std::string, std::string>& metadata() const noexcept;
   // The message with the causes', joined by ": ".
   std::string FullMessage() const;
@@ -96,10 +98,13 @@ class [[nodiscard]] Status {
   mutable bool looked_at_ = false;
 };
 
-inline Status Ok() { return Status(); }
+inline Status Ok() {
+  return Status();
+}
 
 template <typename... Args>
-Status Error(Code code, std::string_view reason, fmt::format_string<Args...> format, Args&&... args) {
+Status Error(Code code, std::string_view reason, fmt::format_string<Args...> format,
+             Args&&... args) {
   return Status(code, reason, fmt::format(format, std::forward<Args>(args)...));
 }
 
@@ -108,14 +113,16 @@ Status Error(Code code, std::string_view reason, fmt::format_string<Args...> for
 #define DBAGENT_CONCAT_INNER(a, b) a##b
 #define DBAGENT_CONCAT(a, b) DBAGENT_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expr)                                      \
-  do {                                                             \
+#define RETURN_IF_ERROR(expr)                                              \
+  do {                                                                     \
     if (::dbagent::Status status_ = (expr); !status_.ok()) return status_; \
   } while (false)
 
-// Evaluates a Result<T>; returns its error, or moves its value into `lhs` (which may be a declaration).
-#define ASSIGN_OR_RETURN(lhs, expr) ASSIGN_OR_RETURN_INNER(DBAGENT_CONCAT(result_, __LINE__), lhs, expr)
-#define ASSIGN_OR_RETURN_INNER(name, lhs, expr)  \
-  auto name = (expr);                            \
+// Evaluates a Result<T>; returns its error, or moves its value into `lhs` (which may be a
+// declaration).
+#define ASSIGN_OR_RETURN(lhs, expr) \
+  ASSIGN_OR_RETURN_INNER(DBAGENT_CONCAT(result_, __LINE__), lhs, expr)
+#define ASSIGN_OR_RETURN_INNER(name, lhs, expr)    \
+  auto name = (expr);                              \
   if (!name.ok()) return std::move(name).status(); \
   lhs = *std::move(name)

@@ -5,31 +5,48 @@
 namespace dbagent::config {
 namespace {
 constexpr Method kMethods[] = {
-    {"InstanceService/Prepare", true},      {"InstanceService/Get", false},
-    {"InstanceService/Watch", false},       {"InstanceService/Start", true},
-    {"InstanceService/Stop", true},         {"InstanceService/Restart", true},
+    {"InstanceService/Prepare", true},
+    {"InstanceService/Get", false},
+    {"InstanceService/Watch", false},
+    {"InstanceService/Start", true},
+    {"InstanceService/Stop", true},
+    {"InstanceService/Restart", true},
     {"InstanceService/GetCapabilities", false},
-    {"DatabaseService/Create", true},       {"DatabaseService/List", false},
-    {"DatabaseService/Get", false},         {"DatabaseService/Update", true},
+    {"DatabaseService/Create", true},
+    {"DatabaseService/List", false},
+    {"DatabaseService/Get", false},
+    {"DatabaseService/Update", true},
     {"DatabaseService/Delete", true},
-    {"UserService/Create", true},           {"UserService/List", false},
-    {"UserService/Get", false},             {"UserService/Update", true},
-    {"UserService/Delete", true},           {"UserService/Grant", true},
-    {"UserService/Revoke", true},           {"UserService/ListGrants", false},
-    {"UserService/EnableRoot", true},       {"UserService/DisableRoot", true},
+    {"UserService/Create", true},
+    {"UserService/List", false},
+    {"UserService/Get", false},
+    {"UserService/Update", true},
+    {"UserService/Delete", true},
+    {"UserService/Grant", true},
+    {"UserService/Revoke", true},
+    {"UserService/ListGrants", false},
+    {"UserService/EnableRoot", true},
+    {"UserService/DisableRoot", true},
     {"UserService/GetRootState", false},
-    {"OperationService/Get", false},        {"OperationService/List", false},
-    {"OperationService/Cancel", true},      {"OperationService/Watch", false},
-    {"BackupService/Create", true},         {"BackupService/Restore", true},
-    {"BackupService/Get", false},           {"BackupService/List", false},
+    {"OperationService/Get", false},
+    {"OperationService/List", false},
+    {"OperationService/Cancel", true},
+    {"OperationService/Watch", false},
+    {"BackupService/Create", true},
+    {"BackupService/Restore", true},
+    {"BackupService/Get", false},
+    {"BackupService/List", false},
     {"BackupService/Delete", true},
 };
 }  // namespace
 
-std::span<const Method> AllMethods() { return kMethods; }
+std::span<const Method> AllMethods() {
+  return kMethods;
+}
 
 const Method* FindMethod(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kMethods), std::end(kMethods), [&](const Method& method) { return method.name == name; });
+  const auto* found = std::find_if(std::begin(kMethods), std::end(kMethods),
+                                   [&](const Method& method) { return method.name == name; });
   return found == std::end(kMethods) ? nullptr : found;
 }
 

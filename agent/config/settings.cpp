@@ -55,7 +55,8 @@ void ReadDatastore(Section section, DatastoreSettings& out) {
   section.Finish();
 }
 
-void CheckRole(Reader& reader, const Section& section, const std::string& role, const Roles& roles) {
+void CheckRole(Reader& reader, const Section& section, const std::string& role,
+               const Roles& roles) {
   if (role.empty() || roles.contains(role)) return;
   std::string names;
   for (const auto& known : roles) names += (names.empty() ? "" : ", ") + known.first;
@@ -75,7 +76,8 @@ void ReadLocal(Reader& reader, Section section, const Roles& roles, LocalListene
   section.AbsolutePath("socket", out.socket, true);
   if (out.socket.native().size() > kLongestSocketPath) {
     reader.Report(section.node()["socket"],
-                  fmt::format("'local.socket' has {} bytes, a socket's path can have {}", out.socket.native().size(), kLongestSocketPath));
+                  fmt::format("'local.socket' has {} bytes, a socket's path can have {}",
+                              out.socket.native().size(), kLongestSocketPath));
   }
   section.EachItem("peers", [&](Section item) {
     LocalPeer peer;
@@ -86,19 +88,23 @@ void ReadLocal(Reader& reader, Section section, const Roles& roles, LocalListene
     CheckRole(reader, item, peer.role, roles);
     if (user.empty()) return;
     const std::optional<std::uint32_t> uid = UidOf(user);
-    if (!uid) return reader.Report(item.node()["user"], fmt::format("no OS user '{}'", user), "give a user's name or a number");
+    if (!uid)
+      return reader.Report(item.node()["user"], fmt::format("no OS user '{}'", user),
+                           "give a user's name or a number");
     peer.uid = *uid;
     out.peers.push_back(peer);
   });
   section.Finish();
 }
 
-void ReadRemote(Reader& reader, Section section, const Roles& roles, std::optional<RemoteListener>& out) {
+void ReadRemote(Reader& reader, Section section, const Roles& roles,
+                std::optional<RemoteListener>& out) {
   if (!section.present()) return;
   RemoteListener remote;
   section.Text("listen", remote.address, true);
   if (!remote.address.empty() && remote.address.rfind(':') == std::string::npos) {
-    reader.Report(section.node()["listen"], fmt::format("'remote.listen' must be address:port, '{}' is not", remote.address),
+    reader.Report(section.node()["listen"],
+                  fmt::format("'remote.listen' must be address:port, '{}' is not", remote.address),
                   "write it like 0.0.0.0:8443 or [::]:8443");
   }
   section.AbsolutePath("certificate", remote.certificate, true);
@@ -119,7 +125,9 @@ void ReadRemote(Reader& reader, Section section, const Roles& roles, std::option
 void ReadRoles(Reader& reader, Section& root, Roles& out) {
   out = BuiltInRoles();
   root.EachPair("roles", [&](const std::string& name, const YAML::Node& methods) {
-    if (BuiltInRoles().contains(name)) return reader.Report(methods, fmt::format("role '{}' is built in", name), "give yours another name");
+    if (BuiltInRoles().contains(name))
+      return reader.Report(methods, fmt::format("role '{}' is built in", name),
+                           "give yours another name");
     std::vector<std::string> list;
     if (methods.IsSequence()) {
       for (const YAML::Node& method : methods) {
@@ -147,16 +155,22 @@ void ReadStores(Reader& reader, Section& root, Settings& out) {
     item.OneOf("kind", store.kind, {"file"}, true);
     item.AbsolutePath("path", store.path, true);
     item.Finish();
-    const bool twice = std::any_of(out.stores.begin(), out.stores.end(), [&](const StoreSettings& s) { return s.name == store.name; });
-    if (twice) reader.Report(item.node(), fmt::format("there are two stores named '{}'", store.name));
+    const bool twice = std::any_of(out.stores.begin(), out.stores.end(),
+                                   [&](const StoreSettings& s) { return s.name == store.name; });
+    if (twice)
+      reader.Report(item.node(), fmt::format("there are two stores named '{}'", store.name));
     out.stores.push_back(store);
   });
   root.Text("default_store", out.default_store);
-  const bool known = std::any_of(out.stores.begin(), out.stores.end(), [&](const StoreSettings& s) { return s.name == out.default_store; });
+  const bool known = std::any_of(out.stores.begin(), out.stores.end(), [&](const StoreSettings& s) {
+    return s.name == out.default_store;
+  });
   if (!out.default_store.empty() && !known) {
-    reader.Report(root.node()["default_store"], fmt::format("no store '{}'", out.default_store), "define it under 'stores'");
+    reader.Report(root.node()["default_store"], fmt::format("no store '{}'", out.default_store),
+                  "define it under 'stores'");
   }
-  if (out.default_store.empty() && out.stores.size() == 1) out.default_store = out.stores.front().name;
+  if (out.default_store.empty() && out.stores.size() == 1)
+    out.default_store = out.stores.front().name;
 }
 
 void ReadLimits(Section section, Limits& out) {
@@ -165,7 +179,8 @@ void ReadLimits(Section section, Limits& out) {
   section.Number("calls_at_once", 1, 10000, calls);
   out.calls_at_once = static_cast<std::uint32_t>(calls);
   section.Size("stream_buffers", 16ULL << 20U, 16ULL << 30U, out.stream_buffers);
-  section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1), out.call_timeout);
+  section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1),
+                   out.call_timeout);
   section.Finish();
 }
 
@@ -182,7 +197,8 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
   std::string level = "info";
   log.OneOf("level", level, {"error", "warning", "info", "debug"});
   log.Finish();
-  for (const auto candidate : {telemetry::Level::kError, telemetry::Level::kWarning, telemetry::Level::kInfo, telemetry::Level::kDebug}) {
+  for (const auto candidate : {telemetry::Level::kError, telemetry::Level::kWarning,
+                               telemetry::Level::kInfo, telemetry::Level::kDebug}) {
     if (telemetry::LevelName(candidate) == level) out.log_level = candidate;
   }
   root.Finish();
@@ -196,22 +212,27 @@ Parsed ParseSettings(const std::string& yaml) {
     const YAML::Node document = YAML::Load(yaml);
     Reader reader(parsed.problems);
     if (!document.IsMap()) {
-      reader.Report(document, "the file must be a mapping of keys to values", "start from settings.example.yaml");
+      reader.Report(document, "the file must be a mapping of keys to values",
+                    "start from settings.example.yaml");
       return parsed;
     }
     ReadDocument(reader, document, parsed.settings);
   } catch (const YAML::Exception& error) {  // its marks count from 0
-    parsed.problems.push_back({error.mark.line + 1, error.mark.column + 1, error.msg, "this is not YAML from here on"});
+    parsed.problems.push_back(
+        {error.mark.line + 1, error.mark.column + 1, error.msg, "this is not YAML from here on"});
   }
   std::stable_sort(parsed.problems.begin(), parsed.problems.end(),
-                   [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
+                   [](const Problem& a, const Problem& b) {
+                     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+                   });
   return parsed;
 }
 
 std::string FormatProblems(const Path& file, const std::vector<Problem>& problems) {
   std::string text;
   for (const Problem& problem : problems) {
-    text += problem.line > 0 ? fmt::format("{}:{}:{}: error: {}\n", file.native(), problem.line, problem.column, problem.message)
+    text += problem.line > 0 ? fmt::format("{}:{}:{}: error: {}\n", file.native(), problem.line,
+                                           problem.column, problem.message)
                              : fmt::format("{}: error: {}\n", file.native(), problem.message);
     if (!problem.hint.empty()) text += fmt::format("  hint: {}\n", problem.hint);
   }
@@ -222,7 +243,8 @@ Result<Settings> LoadSettings(const Path& file) {
   ASSIGN_OR_RETURN(const std::string yaml, os::ReadFile(file, 1U << 20U));
   Parsed parsed = ParseSettings(yaml);
   if (parsed.problems.empty()) return std::move(parsed.settings);
-  return Error(Code::kInvalidArgument, "SETTINGS_INVALID", "{}", FormatProblems(file, parsed.problems));
+  return Error(Code::kInvalidArgument, "SETTINGS_INVALID", "{}",
+               FormatProblems(file, parsed.problems));
 }
 
 }  // namespace dbagent::config

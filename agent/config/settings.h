@@ -11,17 +11,17 @@
 #include "agent/base/result.h"
 #include "agent/telemetry/log.h"
 
-// The agent's own settings, from one YAML file. settings.example.yaml beside this file shows and explains every key; a
-// test reads it.
+// The agent's own settings, from one YAML file. settings.example.yaml beside this file shows and
+// explains every key; a test reads it.
 namespace dbagent::config {
 
 using Path = std::filesystem::path;
 
 struct DatastoreSettings {
-  std::string driver;        // `mysql`, `postgresql`
-  Path module_directory;     // where datastore_<driver>.so lies
-  Path programs;             // of the server; empty: the driver looks
-  std::uint16_t port = 0;    // 0: 3306 or 5432
+  std::string driver;      // `mysql`, `postgresql`
+  Path module_directory;   // where datastore_<driver>.so lies
+  Path programs;           // of the server; empty: the driver looks
+  std::uint16_t port = 0;  // 0: 3306 or 5432
   std::vector<std::string> bind_addresses{"127.0.0.1"};
   bool allow_unknown_major = false;
 };
@@ -87,10 +87,12 @@ struct Parsed {
   std::vector<Problem> problems;
 };
 
-// All problems at once: syntax, unknown and duplicate keys, wrong types, missing keys, values out of range.
+// All problems at once: syntax, unknown and duplicate keys, wrong types, missing keys, values out
+// of range.
 Parsed ParseSettings(const std::string& yaml);
 
-// Reads and parses; problems become one error, SETTINGS_INVALID, whose message is the compiler-style list
+// Reads and parses; problems become one error, SETTINGS_INVALID, whose message is the
+// compiler-style list
 // `<file>:<line>:<column>: error: …` with `hint:` lines.
 Result<Settings> LoadSettings(const Path& file);
 std::string FormatProblems(const Path& file, const std::vector<Problem>& problems);

@@ -30,10 +30,12 @@ std::string Join(const std::vector<std::string>& words) {
 }
 
 std::string NearestHint(const std::string& word, const std::vector<std::string>& known) {
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return Distance(word, a) < Distance(word, b);
-  });
-  if (nearest != known.end() && Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3)) {
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+        return Distance(word, a) < Distance(word, b);
+      });
+  if (nearest != known.end() &&
+      Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3)) {
     return fmt::format("did you mean '{}'?", *nearest);
   }
   return "known here: " + Join(known);
@@ -63,7 +65,8 @@ void Reader::Report(const YAML::Node& at, std::string message, std::string hint)
   problems_.push_back({mark.line + 1, mark.column + 1, std::move(message), std::move(hint)});
 }
 
-Section::Section(Reader& reader, YAML::Node node, std::string path) : reader_(reader), node_(node), path_(std::move(path)) {
+Section::Section(Reader& reader, YAML::Node node, std::string path)
+    : reader_(reader), node_(node), path_(std::move(path)) {
   if (present() && !node_.IsMap()) {
     reader_.Report(node_, fmt::format("'{}' must be a mapping of keys to values", path_));
     node_.reset();
@@ -82,12 +85,14 @@ YAML::Node Section::Take(const char* key, bool required) {
     }
   }
   if (required && (!value.IsDefined() || value.IsNull())) {
-    reader_.Report(node_, fmt::format("'{}' is missing", Named(key)), "every setting is explained in settings.example.yaml");
+    reader_.Report(node_, fmt::format("'{}' is missing", Named(key)),
+                   "every setting is explained in settings.example.yaml");
   }
   return value;
 }
 
-bool Section::Scalar(const char* key, bool required, const char* expected, std::string& out, YAML::Node& at) {
+bool Section::Scalar(const char* key, bool required, const char* expected, std::string& out,
+                     YAML::Node& at) {
   at.reset(Take(key, required));
   if (!at.IsDefined() || at.IsNull()) return false;
   if (!at.IsScalar()) {
@@ -106,13 +111,15 @@ void Section::Text(const char* key, std::string& out, bool required) {
   out = text;
 }
 
-void Section::OneOf(const char* key, std::string& out, std::initializer_list<std::string_view> values, bool required) {
+void Section::OneOf(const char* key, std::string& out,
+                    std::initializer_list<std::string_view> values, bool required) {
   YAML::Node at;
   std::string text;
   if (!Scalar(key, required, "a text", text, at)) return;
   if (std::find(values.begin(), values.end(), text) == values.end()) {
-    return reader_.Report(at, fmt::format("'{}' cannot be '{}'", Named(key), text),
-                          NearestHint(text, std::vector<std::string>(values.begin(), values.end())));
+    return reader_.Report(
+        at, fmt::format("'{}' cannot be '{}'", Named(key), text),
+        NearestHint(text, std::vector<std::string>(values.begin(), values.end())));
   }
   out = text;
 }
@@ -122,7 +129,9 @@ void Section::AbsolutePath(const char* key, Path& out, bool required) {
   std::string text;
   if (!Scalar(key, required, "a path", text, at)) return;
   if (!text.starts_with('/')) {
-    return reader_.Report(at, fmt::format("'{}' must be an absolute path, '{}' is not", Named(key), text), "begin it with /");
+    return reader_.Report(
+        at, fmt::format("'{}' must be an absolute path, '{}' is not", Named(key), text),
+        "begin it with /");
   }
   out = Path(text).lexically_normal();
 }
@@ -132,7 +141,8 @@ void Section::Flag(const char* key, bool& out) {
   std::string text;
   if (!Scalar(key, false, "true or false", text, at)) return;
   if (text != "true" && text != "false") {
-    return reader_.Report(at, fmt::format("'{}' must be true or false, '{}' is not", Named(key), text));
+    return reader_.Report(at,
+                          fmt::format("'{}' must be true or false, '{}' is not", Named(key), text));
   }
   out = text == "true";
 }
@@ -142,9 +152,12 @@ void Section::Number(const char* key, std::uint64_t low, std::uint64_t high, std
   std::string text;
   if (!Scalar(key, false, "a whole number", text, at)) return;
   const auto value = WithUnit(text, {{"", 1}});
-  if (!value) return reader_.Report(at, fmt::format("'{}' must be a whole number, '{}' is not", Named(key), text));
+  if (!value)
+    return reader_.Report(
+        at, fmt::format("'{}' must be a whole number, '{}' is not", Named(key), text));
   if (*value < low || *value > high) {
-    return reader_.Report(at, fmt::format("'{}' must be between {} and {}, {} is not", Named(key), low, high, text));
+    return reader_.Report(
+        at, fmt::format("'{}' must be between {} and {}, {} is not", Named(key), low, high, text));
   }
   out = *value;
 }
@@ -153,28 +166,35 @@ void Section::Size(const char* key, std::uint64_t low, std::uint64_t high, std::
   YAML::Node at;
   std::string text;
   if (!Scalar(key, false, "a size", text, at)) return;
-  const auto value = WithUnit(text, {{"B", 1}, {"KiB", 1ULL << 10U}, {"MiB", 1ULL << 20U}, {"GiB", 1ULL << 30U}});
+  const auto value =
+      WithUnit(text, {{"B", 1}, {"KiB", 1ULL << 10U}, {"MiB", 1ULL << 20U}, {"GiB", 1ULL << 30U}});
   if (!value) {
-    return reader_.Report(at, fmt::format("'{}' must be a size with a unit, '{}' is not", Named(key), text),
-                          "write it like 64MiB (units: B, KiB, MiB, GiB)");
+    return reader_.Report(
+        at, fmt::format("'{}' must be a size with a unit, '{}' is not", Named(key), text),
+        "write it like 64MiB (units: B, KiB, MiB, GiB)");
   }
   if (*value < low || *value > high) {
-    return reader_.Report(at, fmt::format("'{}' must be between {} and {} bytes, {} is not", Named(key), low, high, text));
+    return reader_.Report(at, fmt::format("'{}' must be between {} and {} bytes, {} is not",
+                                          Named(key), low, high, text));
   }
   out = *value;
 }
 
-void Section::Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high, std::chrono::seconds& out) {
+void Section::Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high,
+                       std::chrono::seconds& out) {
   YAML::Node at;
   std::string text;
   if (!Scalar(key, false, "a duration", text, at)) return;
   const auto value = WithUnit(text, {{"s", 1}, {"m", 60}, {"h", 3600}});
   if (!value) {
-    return reader_.Report(at, fmt::format("'{}' must be a duration with a unit, '{}' is not", Named(key), text),
-                          "write it like 30s (units: s, m, h)");
+    return reader_.Report(
+        at, fmt::format("'{}' must be a duration with a unit, '{}' is not", Named(key), text),
+        "write it like 30s (units: s, m, h)");
   }
-  if (*value < static_cast<std::uint64_t>(low.count()) || *value > static_cast<std::uint64_t>(high.count())) {
-    return reader_.Report(at, fmt::format("'{}' must be between {}s and {}s, {} is not", Named(key), low.count(), high.count(), text));
+  if (*value < static_cast<std::uint64_t>(low.count()) ||
+      *value > static_cast<std::uint64_t>(high.count())) {
+    return reader_.Report(at, fmt::format("'{}' must be between {}s and {}s, {} is not", Named(key),
+                                          low.count(), high.count(), text));
   }
   out = std::chrono::seconds(*value);
 }
@@ -182,7 +202,9 @@ void Section::Duration(const char* key, std::chrono::seconds low, std::chrono::s
 void Section::TextList(const char* key, std::vector<std::string>& out) {
   const YAML::Node list = Take(key, false);
   if (!list.IsDefined() || list.IsNull()) return;
-  if (!list.IsSequence()) return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)), "write it like [a, b]");
+  if (!list.IsSequence())
+    return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)),
+                          "write it like [a, b]");
   out.clear();
   for (const YAML::Node& item : list) {
     if (item.IsScalar() && !item.Scalar().empty()) {
@@ -193,24 +215,30 @@ void Section::TextList(const char* key, std::vector<std::string>& out) {
   }
 }
 
-Section Section::Child(const char* key, bool required) { return Section(reader_, Take(key, required), Named(key)); }
+Section Section::Child(const char* key, bool required) {
+  return Section(reader_, Take(key, required), Named(key));
+}
 
 void Section::EachItem(const char* key, const std::function<void(Section)>& use) {
   const YAML::Node list = Take(key, false);
   if (!list.IsDefined() || list.IsNull()) return;
-  if (!list.IsSequence()) return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)));
+  if (!list.IsSequence())
+    return reader_.Report(list, fmt::format("'{}' must be a list", Named(key)));
   for (const YAML::Node& item : list) use(Section(reader_, item, Named(key) + "[]"));
 }
 
-void Section::EachPair(const char* key, const std::function<void(const std::string&, const YAML::Node&)>& use) {
+void Section::EachPair(const char* key,
+                       const std::function<void(const std::string&, const YAML::Node&)>& use) {
   const YAML::Node map = Take(key, false);
   if (!map.IsDefined() || map.IsNull()) return;
-  if (!map.IsMap()) return reader_.Report(map, fmt::format("'{}' must be a mapping of keys to values", Named(key)));
+  if (!map.IsMap())
+    return reader_.Report(map, fmt::format("'{}' must be a mapping of keys to values", Named(key)));
   std::set<std::string> seen;
   for (const auto& pair : map) {
     const std::string name = pair.first.IsScalar() ? pair.first.Scalar() : "";
     if (!seen.insert(name).second) {
-      reader_.Report(pair.first, fmt::format("'{}.{}' stands twice", Named(key), name), "keep one of them");
+      reader_.Report(pair.first, fmt::format("'{}.{}' stands twice", Named(key), name),
+                     "keep one of them");
       continue;
     }
     use(name, pair.second);
@@ -223,9 +251,11 @@ void Section::Finish() {
   for (const auto& pair : node_) {
     const std::string key = pair.first.IsScalar() ? pair.first.Scalar() : "";
     if (!seen.insert(key).second) {
-      reader_.Report(pair.first, fmt::format("'{}' stands twice", Named(key.c_str())), "keep one of them");
+      reader_.Report(pair.first, fmt::format("'{}' stands twice", Named(key.c_str())),
+                     "keep one of them");
     } else if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-      reader_.Report(pair.first, fmt::format("unknown key '{}'", Named(key.c_str())), NearestHint(key, known_));
+      reader_.Report(pair.first, fmt::format("unknown key '{}'", Named(key.c_str())),
+                     NearestHint(key, known_));
     }
   }
 }

@@ -13,8 +13,9 @@
 
 namespace dbagent::config {
 
-// Walks a YAML document and collects what is wrong with it. A key that nobody asked for is a problem, and so is one that
-// stands twice (yaml-cpp 0.7 keeps both silently). Exceptions of yaml-cpp end here.
+// Walks a YAML document and collects what is wrong with it. A key that nobody asked for is a
+// problem, and so is one that stands twice (yaml-cpp 0.7 keeps both silently). Exceptions of
+// yaml-cpp end here.
 class Reader {
  public:
   explicit Reader(std::vector<Problem>& problems) : problems_(problems) {}
@@ -35,22 +36,26 @@ class Section {
   const YAML::Node& node() const { return node_; }
 
   void Text(const char* key, std::string& out, bool required = false);
-  void OneOf(const char* key, std::string& out, std::initializer_list<std::string_view> values, bool required = false);
+  void OneOf(const char* key, std::string& out, std::initializer_list<std::string_view> values,
+             bool required = false);
   void AbsolutePath(const char* key, Path& out, bool required = false);
   void Flag(const char* key, bool& out);
   void Number(const char* key, std::uint64_t low, std::uint64_t high, std::uint64_t& out);
   void Size(const char* key, std::uint64_t low, std::uint64_t high, std::uint64_t& out);  // `64MiB`
-  void Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high, std::chrono::seconds& out);  // `30s`
+  void Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high,
+                std::chrono::seconds& out);  // `30s`
   void TextList(const char* key, std::vector<std::string>& out);
   Section Child(const char* key, bool required = false);
   void EachItem(const char* key, const std::function<void(Section)>& use);
-  void EachPair(const char* key, const std::function<void(const std::string& name, const YAML::Node& value)>& use);
+  void EachPair(const char* key,
+                const std::function<void(const std::string& name, const YAML::Node& value)>& use);
   // Reports unknown and duplicate keys. Call it when all known keys were asked for.
   void Finish();
 
  private:
   YAML::Node Take(const char* key, bool required);
-  bool Scalar(const char* key, bool required, const char* expected, std::string& out, YAML::Node& at);
+  bool Scalar(const char* key, bool required, const char* expected, std::string& out,
+              YAML::Node& at);
   std::string Named(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
 
   Reader& reader_;

@@ -16,24 +16,33 @@ constexpr std::chrono::seconds kCallsBudget{5}, kOperationsBudget{60};
 Result<std::string> OwnUserName() {
   const passwd* entry = getpwuid(geteuid());
   if (entry != nullptr) return std::string(entry->pw_name);
-  return Error(Code::kFailedPrecondition, "NO_OS_USER", "uid {} has no name, and the agent's SQL account is named after its OS user", geteuid())
+  return Error(Code::kFailedPrecondition, "NO_OS_USER",
+               "uid {} has no name, and the agent's SQL account is named after its OS user",
+               geteuid())
       .WithHint("run the agent as a user of the machine");
 }
 
 void LogServerEvent(const os::ServerEvent& event) {
-  telemetry::Log(event.is_error ? telemetry::Level::kError : telemetry::Level::kInfo, event.name, event.text);
+  telemetry::Log(event.is_error ? telemetry::Level::kError : telemetry::Level::kInfo, event.name,
+                 event.text);
 }
 
 void LogFinished(const operations::Record& record) {
-  telemetry::Fields fields = {{"operation", record.id}, {"kind", record.kind}, {"caller", record.caller}};
+  telemetry::Fields fields = {
+      {"operation", record.id}, {"kind", record.kind}, {"caller", record.caller}};
   if (record.started && record.ended) {
-    fields.emplace_back("seconds", fmt::format("{:.3f}", std::chrono::duration<double>(*record.ended - *record.started).count()));
+    fields.emplace_back(
+        "seconds",
+        fmt::format("{:.3f}",
+                    std::chrono::duration<double>(*record.ended - *record.started).count()));
   }
   for (const std::string& note : record.notes) fields.emplace_back("note", note);
   if (record.state == operations::State::kSucceeded) {
-    telemetry::LogInfo("operation.succeeded", fmt::format("{} succeeded", record.kind), std::move(fields));
+    telemetry::LogInfo("operation.succeeded", fmt::format("{} succeeded", record.kind),
+                       std::move(fields));
   } else {
-    telemetry::LogError("operation.failed", fmt::format("{} did not succeed", record.kind), record.error.ToStatus(), std::move(fields));
+    telemetry::LogError("operation.failed", fmt::format("{} did not succeed", record.kind),
+                        record.error.ToStatus(), std::move(fields));
   }
 }
 
@@ -44,7 +53,8 @@ Status Agent::LockVolume() {
   RETURN_IF_ERROR(volume_.MakeLayout());
   ASSIGN_OR_RETURN(std::optional<UniqueFd> lock, os::TryLockFile(volume_.agent() / "lock"));
   if (!lock) {
-    return Error(Code::kFailedPrecondition, "VOLUME_IN_USE", "unable to use volume '{}': another agent runs on it", volume_.root().native())
+    return Error(Code::kFailedPrecondition, "VOLUME_IN_USE",
+                 "unable to use volume '{}': another agent runs on it", volume_.root().native())
         .WithHint("stop the other dbagentd first; each volume has one agent");
   }
   volume_lock_ = *std::move(lock);
@@ -52,7 +62,8 @@ Status Agent::LockVolume() {
 }
 
 Status Agent::OpenDatastore() {
-  ASSIGN_OR_RETURN(driver_, LoadDriver(settings_.datastore.module_directory, settings_.datastore.driver));
+  ASSIGN_OR_RETURN(driver_,
+                   LoadDriver(settings_.datastore.module_directory, settings_.datastore.driver));
   RETURN_IF_ERROR(os::MakeDirectories(settings_.runtime_directory, 0700));
   ASSIGN_OR_RETURN(std::string user, OwnUserName());
   const datastore::ServerSettings server{volume_,
@@ -69,11 +80,13 @@ Status Agent::OpenDatastore() {
 }
 
 Status Agent::OpenOperations() {
-  ASSIGN_OR_RETURN(operations_, operations::Operations::Open({.journal_path = volume_.agent() / "journal.sqlite3",
-                                                              .key_path = volume_.agent() / "digest.key",
-                                                              .on_finished = LogFinished}));
+  ASSIGN_OR_RETURN(operations_, operations::Operations::Open(
+                                    {.journal_path = volume_.agent() / "journal.sqlite3",
+                                     .key_path = volume_.agent() / "digest.key",
+                                     .on_finished = LogFinished}));
   monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
-  context_ = std::make_unique<workflows::Context>(workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
+  context_ = std::make_unique<workflows::Context>(
+      workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
   instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_);
@@ -93,7 +106,9 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
       rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_});
   ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
   // gRPC's health follows the monitor; SetServingStatus does not block
-  const auto tell_health = [agent = agent.get()](v1::InstanceState state) { agent->server_->SetDatastoreServing(state == v1::HEALTHY); };
+  const auto tell_health = [agent = agent.get()](v1::InstanceState state) {
+    agent->server_->SetDatastoreServing(state == v1::HEALTHY);
+  };
   tell_health(agent->monitor_->Current().state());
   agent->health_subscription_ = agent->monitor_->Subscribe(tell_health);
   return agent;

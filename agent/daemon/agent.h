@@ -14,7 +14,8 @@ namespace dbagent::daemon {
 // The composition root: everything made in order, and taken down in the reverse one.
 class Agent {
  public:
-  // From settings to serving; the server is found again, interrupted operations are being recovered.
+  // From settings to serving; the server is found again, interrupted operations are being
+  // recovered.
   static Result<std::unique_ptr<Agent>> Start(config::Settings settings);
 
   rpc::Server& server() { return *server_; }
@@ -23,7 +24,8 @@ class Agent {
   bool Stop();
 
  private:
-  explicit Agent(config::Settings settings) : settings_(std::move(settings)), volume_(settings_.volume) {}
+  explicit Agent(config::Settings settings)
+      : settings_(std::move(settings)), volume_(settings_.volume) {}
   Status LockVolume();
   Status OpenDatastore();
   Status OpenOperations();

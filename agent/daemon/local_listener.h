@@ -9,12 +9,14 @@
 
 namespace dbagent::daemon {
 
-// Accepts on the local socket and hands each connection's descriptor on. The socket's file is 0666: who may use it is
-// decided by SO_PEERCRED, not by the file's mode.
+// Accepts on the local socket and hands each connection's descriptor on. The socket's file is 0666:
+// who may use it is decided by SO_PEERCRED, not by the file's mode.
 class LocalListener {
  public:
   // `take` owns the descriptor. LISTEN_FAILED.
-  static Result<std::unique_ptr<LocalListener>> Open(boost::asio::io_context& io, const os::Path& socket, std::function<void(int)> take);
+  static Result<std::unique_ptr<LocalListener>> Open(boost::asio::io_context& io,
+                                                     const os::Path& socket,
+                                                     std::function<void(int)> take);
   ~LocalListener();
 
  private:

@@ -1,7 +1,7 @@
-#include <systemd/sd-daemon.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -23,7 +23,8 @@ using namespace dbagent;  // NOLINT: main is the whole of the program's own name
 void HardenProcess() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the leak checker traces its own process
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // the leak checker traces its own process
   prctl(PR_SET_DUMPABLE, 0);
 #endif
   umask(0077);
@@ -38,8 +39,11 @@ int Fail(const Status& status) {
 
 int Serve(config::Settings settings) {
   telemetry::SetLogLevel(settings.log_level);
-  telemetry::LogInfo("agent.starting", "dbagentd " DBAGENT_VERSION " starts in direct mode: agent and server are one OS user, nothing separates them",
-                     {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
+  telemetry::LogInfo(
+      "agent.starting",
+      "dbagentd " DBAGENT_VERSION
+      " starts in direct mode: agent and server are one OS user, nothing separates them",
+      {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
   const config::Path socket = settings.local.socket;
   Result<std::unique_ptr<daemon::Agent>> agent = daemon::Agent::Start(std::move(settings));
   if (!agent.ok()) {
@@ -54,14 +58,17 @@ int Serve(config::Settings settings) {
     sd_notify(0, "STOPPING=1");
     io.stop();
   });
-  auto listener = daemon::LocalListener::Open(io, socket, [&](int fd) { (*agent)->server().TakeLocalConnection(fd); });
+  auto listener = daemon::LocalListener::Open(
+      io, socket, [&](int fd) { (*agent)->server().TakeLocalConnection(fd); });
   if (!listener.ok()) return Fail(listener.status());
   telemetry::LogInfo("agent.started", "serving", {{"socket", socket}});
   sd_notify(0, "READY=1\nSTATUS=serving");
   io.run();
   listener->reset();
   if (!(*agent)->Stop()) {
-    telemetry::LogWarning("agent.stopped_early", "an operation did not end in time; it will be recovered at the next start");
+    telemetry::LogWarning(
+        "agent.stopped_early",
+        "an operation did not end in time; it will be recovered at the next start");
     _exit(0);
   }
   telemetry::LogInfo("agent.stopped", "stopped; the database server goes on running");
@@ -71,12 +78,16 @@ int Serve(config::Settings settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"dbagentd: the agent that looks after one MySQL, MariaDB or PostgreSQL server for a controller.\n"
-               "It serves gRPC on a local socket and, with mutual TLS, on TCP. Settings: settings.example.yaml."};
+  CLI::App app{
+      "dbagentd: the agent that looks after one MySQL, MariaDB or PostgreSQL server for a "
+      "controller.\n"
+      "It serves gRPC on a local socket and, with mutual TLS, on TCP. Settings: "
+      "settings.example.yaml."};
   std::string file = "/etc/dbagent/settings.yaml";
   bool check = false;
   app.add_option("--settings", file, "the settings file")->capture_default_str();
-  app.add_flag("--check-config", check, "check the settings file, print every problem, and exit (0: none)");
+  app.add_flag("--check-config", check,
+               "check the settings file, print every problem, and exit (0: none)");
   app.set_version_flag("--version", "dbagentd " DBAGENT_VERSION);
   CLI11_PARSE(app, argc, argv);
 
@@ -92,7 +103,8 @@ int main(int argc, char** argv) {
   }
   if (geteuid() == 0) {
     return Fail(Error(Code::kFailedPrecondition, "RUNS_AS_ROOT", "dbagentd does not run as root")
-                    .WithHint("run it as the datastore's OS user (direct mode), for instance: runuser -u mysql -- dbagentd --settings FILE"));
+                    .WithHint("run it as the datastore's OS user (direct mode), for instance: "
+                              "runuser -u mysql -- dbagentd --settings FILE"));
   }
   HardenProcess();
   rpc::DisableOldTls();

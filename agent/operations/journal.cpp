@@ -7,24 +7,34 @@ namespace {
 
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr const char* kSchema =
-    "CREATE TABLE operations(id TEXT PRIMARY KEY, kind TEXT NOT NULL, targets BLOB NOT NULL, state INTEGER NOT NULL,"
-    " caller TEXT NOT NULL, request_id TEXT, request_digest BLOB NOT NULL, created INTEGER NOT NULL, started INTEGER,"
-    " ended INTEGER, error_code INTEGER NOT NULL, error_reason TEXT NOT NULL, error_message TEXT NOT NULL,"
-    " error_hint TEXT NOT NULL, error_retryable INTEGER NOT NULL, error_metadata BLOB NOT NULL, plan BLOB NOT NULL,"
-    " result BLOB NOT NULL, result_secret INTEGER NOT NULL, backup_id TEXT NOT NULL, notes BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE operations(id TEXT PRIMARY KEY, kind TEXT NOT NULL, targets BLOB NOT NULL, state "
+    "INTEGER NOT NULL,"
+    " caller TEXT NOT NULL, request_id TEXT, request_digest BLOB NOT NULL, created INTEGER NOT "
+    "NULL, started INTEGER,"
+    " ended INTEGER, error_code INTEGER NOT NULL, error_reason TEXT NOT NULL, error_message TEXT "
+    "NOT NULL,"
+    " error_hint TEXT NOT NULL, error_retryable INTEGER NOT NULL, error_metadata BLOB NOT NULL, "
+    "plan BLOB NOT NULL,"
+    " result BLOB NOT NULL, result_secret INTEGER NOT NULL, backup_id TEXT NOT NULL, notes BLOB "
+    "NOT NULL) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX operations_request ON operations(request_id) WHERE request_id IS NOT NULL;"
     "CREATE INDEX operations_state ON operations(state);"
     "PRAGMA user_version = 1;";
 constexpr std::string_view kColumns =
-    "id, kind, targets, state, caller, request_id, request_digest, created, started, ended, error_code, error_reason,"
-    " error_message, error_hint, error_retryable, error_metadata, plan, result, result_secret, backup_id, notes";
+    "id, kind, targets, state, caller, request_id, request_digest, created, started, ended, "
+    "error_code, error_reason,"
+    " error_message, error_hint, error_retryable, error_metadata, plan, result, result_secret, "
+    "backup_id, notes";
 
 // Not INSERT OR REPLACE: that would silently delete another operation with the same request_id.
 constexpr std::string_view kPut =
-    "INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
-    " targets=excluded.targets, state=excluded.state, request_id=excluded.request_id, started=excluded.started,"
+    "INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO "
+    "UPDATE SET"
+    " targets=excluded.targets, state=excluded.state, request_id=excluded.request_id, "
+    "started=excluded.started,"
     " ended=excluded.ended, error_code=excluded.error_code, error_reason=excluded.error_reason,"
-    " error_message=excluded.error_message, error_hint=excluded.error_hint, error_retryable=excluded.error_retryable,"
+    " error_message=excluded.error_message, error_hint=excluded.error_hint, "
+    "error_retryable=excluded.error_retryable,"
     " error_metadata=excluded.error_metadata, plan=excluded.plan, result=excluded.result,"
     " result_secret=excluded.result_secret, backup_id=excluded.backup_id, notes=excluded.notes";
 
@@ -48,7 +58,9 @@ std::vector<std::string> Split(const std::string& joined) {
 std::int64_t Millis(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
-WallTime FromMillis(std::int64_t millis) { return WallTime(std::chrono::milliseconds(millis)); }
+WallTime FromMillis(std::int64_t millis) {
+  return WallTime(std::chrono::milliseconds(millis));
+}
 
 Record ReadRecord(const Statement& row) {
   Record record;
@@ -62,9 +74,15 @@ Record ReadRecord(const Statement& row) {
   record.created = FromMillis(row.Number(7));
   if (!row.IsNull(8)) record.started = FromMillis(row.Number(8));
   if (!row.IsNull(9)) record.ended = FromMillis(row.Number(9));
-  record.error = {static_cast<Code>(row.Number(10)), row.Text(11), row.Text(12), row.Text(13), row.Number(14) != 0, {}};
+  record.error = {static_cast<Code>(row.Number(10)),
+                  row.Text(11),
+                  row.Text(12),
+                  row.Text(13),
+                  row.Number(14) != 0,
+                  {}};
   const std::vector<std::string> metadata = Split(row.Text(15));
-  for (std::size_t i = 0; i + 1 < metadata.size(); i += 2) record.error.metadata[metadata[i]] = metadata[i + 1];
+  for (std::size_t i = 0; i + 1 < metadata.size(); i += 2)
+    record.error.metadata[metadata[i]] = metadata[i + 1];
   record.plan = row.Text(16);
   record.result = row.Text(17);
   record.result_secret = row.Number(18) != 0;
@@ -98,13 +116,14 @@ Result<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
 }
 
 Status Journal::Prepare() {
-  for (const char* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"}) RETURN_IF_ERROR(database_.Execute(pragma));
+  for (const char* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"})
+    RETURN_IF_ERROR(database_.Execute(pragma));
   ASSIGN_OR_RETURN(Statement version, database_.Prepare("PRAGMA user_version"));
   RETURN_IF_ERROR(version.Step().status());
   const std::int64_t found = version.Number(0);
   if (found > kSchemaVersion) {
-    return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW", "the journal has format {}, this agent knows up to {}", found,
-                 kSchemaVersion)
+    return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW",
+                 "the journal has format {}, this agent knows up to {}", found, kSchemaVersion)
         .WithHint("install the agent that wrote it, or a newer one");
   }
   if (found == 0) {
@@ -126,28 +145,41 @@ Status Journal::Put(const Record& record) {
     metadata.push_back(key);
     metadata.push_back(value);
   }
-  put.Bind(record.id).Bind(record.kind).Bind(Join(record.targets)).Bind(static_cast<std::int64_t>(record.state));
+  put.Bind(record.id)
+      .Bind(record.kind)
+      .Bind(Join(record.targets))
+      .Bind(static_cast<std::int64_t>(record.state));
   put.Bind(record.caller);
   record.request_id.empty() ? put.BindNull() : put.Bind(record.request_id);
   put.Bind(record.request_digest).Bind(Millis(record.created));
   record.started ? put.Bind(Millis(*record.started)) : put.BindNull();
   record.ended ? put.Bind(Millis(*record.ended)) : put.BindNull();
-  put.Bind(static_cast<std::int64_t>(record.error.code)).Bind(record.error.reason).Bind(record.error.message);
-  put.Bind(record.error.hint).Bind(std::int64_t{record.error.retryable}).Bind(Join(metadata)).Bind(record.plan);
-  put.Bind(record.result).Bind(std::int64_t{record.result_secret}).Bind(record.backup_id).Bind(Join(record.notes));
+  put.Bind(static_cast<std::int64_t>(record.error.code))
+      .Bind(record.error.reason)
+      .Bind(record.error.message);
+  put.Bind(record.error.hint)
+      .Bind(std::int64_t{record.error.retryable})
+      .Bind(Join(metadata))
+      .Bind(record.plan);
+  put.Bind(record.result)
+      .Bind(std::int64_t{record.result_secret})
+      .Bind(record.backup_id)
+      .Bind(Join(record.notes));
   return put.Run();
 }
 
 Result<std::optional<Record>> Journal::Get(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format("SELECT {} FROM operations WHERE id = ?", kColumns)));
+  ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format(
+                                      "SELECT {} FROM operations WHERE id = ?", kColumns)));
   get.Bind(id);
   return ReadOne(std::move(get));
 }
 
 Result<std::optional<Record>> Journal::FindRequest(const std::string& request_id) {
   const std::lock_guard lock(mutex_);
-  ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format("SELECT {} FROM operations WHERE request_id = ?", kColumns)));
+  ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format(
+                                      "SELECT {} FROM operations WHERE request_id = ?", kColumns)));
   get.Bind(request_id);
   return ReadOne(std::move(get));
 }
@@ -155,13 +187,15 @@ Result<std::optional<Record>> Journal::FindRequest(const std::string& request_id
 Result<std::vector<Record>> Journal::List(const ListFilter& filter) {
   const std::lock_guard lock(mutex_);
   std::string states;
-  for (State state : filter.states) states += fmt::format("{}{}", states.empty() ? "" : ",", static_cast<int>(state));
+  for (State state : filter.states)
+    states += fmt::format("{}{}", states.empty() ? "" : ",", static_cast<int>(state));
   std::string where = "WHERE 1";
   if (!states.empty()) where += fmt::format(" AND state IN ({})", states);
   if (!filter.kind.empty()) where += " AND kind = ?";
   if (!filter.before.empty()) where += " AND id < ?";
   ASSIGN_OR_RETURN(Statement list,
-                   database_.Prepare(fmt::format("SELECT {} FROM operations {} ORDER BY id DESC LIMIT ?", kColumns, where)));
+                   database_.Prepare(fmt::format(
+                       "SELECT {} FROM operations {} ORDER BY id DESC LIMIT ?", kColumns, where)));
   if (!filter.kind.empty()) list.Bind(filter.kind);
   if (!filter.before.empty()) list.Bind(filter.before);
   list.Bind(static_cast<std::int64_t>(filter.limit));
@@ -170,7 +204,9 @@ Result<std::vector<Record>> Journal::List(const ListFilter& filter) {
 
 Result<std::vector<Record>> Journal::Unfinished() {
   const std::lock_guard lock(mutex_);
-  ASSIGN_OR_RETURN(Statement list, database_.Prepare(fmt::format("SELECT {} FROM operations WHERE state < 5 ORDER BY id", kColumns)));
+  ASSIGN_OR_RETURN(Statement list,
+                   database_.Prepare(fmt::format(
+                       "SELECT {} FROM operations WHERE state < 5 ORDER BY id", kColumns)));
   return ReadAll(std::move(list));
 }
 

@@ -19,13 +19,13 @@ struct ListFilter {
   std::size_t limit = 100;
 };
 
-// What happened and what is happening, on disk: SQLite, WAL mode, synchronous FULL, so that what Put answered OK is
-// there after a power cut. The plan and result of an operation are the workflow's bytes.
-// Threads: any. Errors: NO_SPACE, JOURNAL_CORRUPT, JOURNAL_ERROR.
+// What happened and what is happening, on disk: SQLite, WAL mode, synchronous FULL, so that what
+// Put answered OK is there after a power cut. The plan and result of an operation are the
+// workflow's bytes. Threads: any. Errors: NO_SPACE, JOURNAL_CORRUPT, JOURNAL_ERROR.
 class Journal {
  public:
-  // Makes the file when it is missing; one of a newer agent is refused (JOURNAL_TOO_NEW). Forgets ended operations
-  // beyond the newest 10,000.
+  // Makes the file when it is missing; one of a newer agent is refused (JOURNAL_TOO_NEW). Forgets
+  // ended operations beyond the newest 10,000.
   static Result<std::unique_ptr<Journal>> Open(const std::string& path);
 
   Status Put(const Record& record);  // inserts or replaces

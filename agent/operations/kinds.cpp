@@ -8,8 +8,9 @@ constexpr LockMode kNone = LockMode::kNone;
 constexpr LockMode kShared = LockMode::kShared;
 constexpr LockMode kExclusive = LockMode::kExclusive;
 
-// A backup and a restore share the area `backups`: both stream at full speed, and one at a time is what a small machine
-// bears. A restore holds its backup's name by the area as well: a delete needs the area too.
+// A backup and a restore share the area `backups`: both stream at full speed, and one at a time is
+// what a small machine bears. A restore holds its backup's name by the area as well: a delete needs
+// the area too.
 constexpr Kind kKinds[] = {
     // name                instance    area       area_mode   target_space target_mode cancellable
     {"instance.prepare", kExclusive, "", kNone, "", kNone, true},
@@ -32,10 +33,13 @@ constexpr Kind kKinds[] = {
 };
 }  // namespace
 
-std::span<const Kind> AllKinds() { return kKinds; }
+std::span<const Kind> AllKinds() {
+  return kKinds;
+}
 
 const Kind* FindKind(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Kind& kind) { return kind.name == name; });
+  const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                   [&](const Kind& kind) { return kind.name == name; });
   return found == std::end(kKinds) ? nullptr : found;
 }
 

@@ -8,8 +8,9 @@ namespace dbagent::operations {
 
 enum class LockMode : char { kNone, kShared, kExclusive };
 
-// What a kind of operation is, and what it excludes: the lock table as data. Two operations exclude each other when they
-// hold the same lock and not both shared. Each operation holds up to three locks:
+// What a kind of operation is, and what it excludes: the lock table as data. Two operations exclude
+// each other when they hold the same lock and not both shared. Each operation holds up to three
+// locks:
 //   instance  the server as a whole
 //   area      one of a kind at a time (`backups`)
 //   target    one per target (`database:shop`); the target `*` meets every target of its name space

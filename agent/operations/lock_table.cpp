@@ -20,24 +20,31 @@ bool Meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
 
 }  // namespace
 
-Status LockTable::Acquire(const std::string& operation_id, const Kind& kind, const std::vector<std::string>& targets) {
+Status LockTable::Acquire(const std::string& operation_id, const Kind& kind,
+                          const std::vector<std::string>& targets) {
   for (const auto& [holder, held] : held_) {
     const Kind& other = *held.kind;
-    const bool conflict = Excludes(kind.instance, other.instance) ||
-                          (kind.area == other.area && Excludes(kind.area_mode, other.area_mode)) ||
-                          (kind.target_space == other.target_space && Excludes(kind.target_mode, other.target_mode) &&
-                           Meet(targets, held.targets));
+    const bool conflict =
+        Excludes(kind.instance, other.instance) ||
+        (kind.area == other.area && Excludes(kind.area_mode, other.area_mode)) ||
+        (kind.target_space == other.target_space && Excludes(kind.target_mode, other.target_mode) &&
+         Meet(targets, held.targets));
     if (!conflict) continue;
-    return Error(Code::kAborted, "LOCK_HELD", "unable to begin '{}': operation '{}' ({}) is running", kind.name, holder, other.name)
+    return Error(Code::kAborted, "LOCK_HELD",
+                 "unable to begin '{}': operation '{}' ({}) is running", kind.name, holder,
+                 other.name)
         .WithField("operation", holder)
         .WithField("kind", std::string(other.name))
-        .WithHint("wait for it (`dbagentctl operation watch " + holder + "`), or cancel it, then repeat the call")
+        .WithHint("wait for it (`dbagentctl operation watch " + holder +
+                  "`), or cancel it, then repeat the call")
         .AsRetryable();
   }
   held_[operation_id] = {&kind, targets};
   return Ok();
 }
 
-void LockTable::Release(const std::string& operation_id) { held_.erase(operation_id); }
+void LockTable::Release(const std::string& operation_id) {
+  held_.erase(operation_id);
+}
 
 }  // namespace dbagent::operations

@@ -9,12 +9,13 @@
 
 namespace dbagent::operations {
 
-// Who holds what, by the rules of kinds.h. Never waits: a conflict is answered at once with the holder.
-// Threads: the caller serialises.
+// Who holds what, by the rules of kinds.h. Never waits: a conflict is answered at once with the
+// holder. Threads: the caller serialises.
 class LockTable {
  public:
   // ABORTED LOCK_HELD with the holder's operation id in metadata `operation`. All locks or none.
-  Status Acquire(const std::string& operation_id, const Kind& kind, const std::vector<std::string>& targets);
+  Status Acquire(const std::string& operation_id, const Kind& kind,
+                 const std::vector<std::string>& targets);
   void Release(const std::string& operation_id);
 
  private:

@@ -25,7 +25,9 @@ struct Operations::Live {
 class Operations::RunningImpl : public Running {
  public:
   RunningImpl(Operations& owner, std::shared_ptr<Live> live)
-      : owner_(owner), live_(std::move(live)), ctx_(live_->stop, live_->deadline, live_->record.id, live_->progress.get()) {}
+      : owner_(owner),
+        live_(std::move(live)),
+        ctx_(live_->stop, live_->deadline, live_->record.id, live_->progress.get()) {}
 
   const OpContext& ctx() const override { return ctx_; }
   const std::string& id() const override { return live_->record.id; }
@@ -71,7 +73,8 @@ Result<std::string> LoadOrMakeKey(const std::string& path) {
   if (exists) return os::ReadFile(path, 64);
   std::string key(32, '\0');
   if (getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) {
-    return Error(Code::kInternal, "NO_RANDOMNESS", "unable to make the key '{}': getrandom failed", path);
+    return Error(Code::kInternal, "NO_RANDOMNESS", "unable to make the key '{}': getrandom failed",
+                 path);
   }
   RETURN_IF_ERROR(os::WriteFileAtomic(path, key, 0600));
   return key;
@@ -82,7 +85,8 @@ Result<std::string> LoadOrMakeKey(const std::string& path) {
 Result<std::unique_ptr<Operations>> Operations::Open(Options options) {
   ASSIGN_OR_RETURN(std::string key, LoadOrMakeKey(options.key_path));
   ASSIGN_OR_RETURN(std::unique_ptr<Journal> journal, Journal::Open(options.journal_path));
-  return std::unique_ptr<Operations>(new Operations(std::move(options), std::move(journal), std::move(key)));
+  return std::unique_ptr<Operations>(
+      new Operations(std::move(options), std::move(journal), std::move(key)));
 }
 
 Operations::Operations(Options options, std::unique_ptr<Journal> journal, std::string key)
@@ -95,12 +99,14 @@ Operations::~Operations() {
 std::string Operations::Digest(std::string_view data) const {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-       digest, &size);
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+       reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest, &size);
   return std::string(reinterpret_cast<const char*>(digest), size);
 }
 
-std::string Operations::RequestDigest(const Spec& spec) const { return Digest(spec.kind + '\0' + spec.request); }
+std::string Operations::RequestDigest(const Spec& spec) const {
+  return Digest(spec.kind + '\0' + spec.request);
+}
 
 Record Operations::Snapshot(const Live& live) const {
   Record record = live.record;
@@ -108,19 +114,21 @@ Record Operations::Snapshot(const Live& live) const {
   return record;
 }
 
-// ---- beginning ------------------------------------------------------------------------------------------------------
+// ---- beginning
+// ------------------------------------------------------------------------------------------------------
 
 // What an earlier call with this request_id came to: nothing, its record, or an error.
 Result<std::optional<Record>> Operations::FindEarlier(const Spec& spec, const std::string& digest) {
   if (spec.request_id.empty()) return std::optional<Record>();
   if (spec.request_id.size() > 128) {
-    return Error(Code::kInvalidArgument, "REQUEST_ID_INVALID", "request_id has {} bytes, at most 128 are allowed",
-                 spec.request_id.size());
+    return Error(Code::kInvalidArgument, "REQUEST_ID_INVALID",
+                 "request_id has {} bytes, at most 128 are allowed", spec.request_id.size());
   }
   ASSIGN_OR_RETURN(std::optional<Record> earlier, journal_->FindRequest(spec.request_id));
   if (!earlier) return earlier;
   if (earlier->kind != spec.kind || earlier->request_digest != digest) {
-    return Error(Code::kInvalidArgument, "REQUEST_ID_REUSED", "request_id '{}' was used for another request (operation '{}', {})",
+    return Error(Code::kInvalidArgument, "REQUEST_ID_REUSED",
+                 "request_id '{}' was used for another request (operation '{}', {})",
                  spec.request_id, earlier->id, earlier->kind)
         .WithField("operation", earlier->id)
         .WithHint("take a fresh id (a UUID) for each new request");
@@ -128,9 +136,11 @@ Result<std::optional<Record>> Operations::FindEarlier(const Spec& spec, const st
   return earlier;
 }
 
-Result<std::shared_ptr<Operations::Live>> Operations::Begin(const Spec& spec, Deadline deadline, std::optional<Record>& earlier) {
+Result<std::shared_ptr<Operations::Live>> Operations::Begin(const Spec& spec, Deadline deadline,
+                                                            std::optional<Record>& earlier) {
   const Kind* kind = FindKind(spec.kind);
-  if (kind == nullptr) return Error(Code::kInternal, "KIND_UNKNOWN", "no operation kind '{}'", spec.kind);
+  if (kind == nullptr)
+    return Error(Code::kInternal, "KIND_UNKNOWN", "no operation kind '{}'", spec.kind);
   const std::string digest = RequestDigest(spec);
   const std::lock_guard begin_lock(begin_mutex_);
   ASSIGN_OR_RETURN(earlier, FindEarlier(spec, digest));
@@ -151,7 +161,8 @@ Result<std::shared_ptr<Operations::Live>> Operations::Begin(const Spec& spec, De
   live->progress = std::make_unique<ProgressMeter>([this, id = live->record.id] { Notify(id); });
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
+    if (stopping_)
+      return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
     RETURN_IF_ERROR(locks_.Acquire(live->record.id, *kind, spec.targets));
     live_[live->record.id] = live;
   }
@@ -165,14 +176,16 @@ Result<std::shared_ptr<Operations::Live>> Operations::Begin(const Spec& spec, De
   return live;
 }
 
-// ---- running --------------------------------------------------------------------------------------------------------
+// ---- running
+// --------------------------------------------------------------------------------------------------------
 
 Status Operations::RunBody(const std::shared_ptr<Live>& live, const Body& body) {
   RunningImpl running(*this, live);
   try {
     return body(running);
   } catch (const std::exception& error) {
-    return Error(Code::kInternal, "UNEXPECTED_EXCEPTION", "operation '{}' ended by an exception: {}", live->record.id, error.what())
+    return Error(Code::kInternal, "UNEXPECTED_EXCEPTION",
+                 "operation '{}' ended by an exception: {}", live->record.id, error.what())
         .WithHint("this is a fault in the agent; report it with the agent's log");
   }
 }
@@ -186,7 +199,8 @@ void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome
     if (outcome.ok()) {
       own.state = State::kSucceeded;
     } else {
-      const bool cancelled = outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
+      const bool cancelled =
+          outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
       own.state = cancelled ? State::kCancelled : State::kFailed;
       own.error = StoredError::From(outcome);
       own.request_id.clear();  // nothing was done: the same id may try again
@@ -197,7 +211,8 @@ void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome
   }
   KillPoint(record.kind + ".done");
   if (Status put = journal_->Put(record); !put.ok()) {
-    // The work is done, its record is not: it stays unfinished on disk, and recovery will find out what was done.
+    // The work is done, its record is not: it stays unfinished on disk, and recovery will find out
+    // what was done.
     const std::lock_guard lock(mutex_);
     live->record.notes.push_back("its end could not be journalled: " + put.FullMessage());
   }
@@ -205,7 +220,8 @@ void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome
     const std::lock_guard lock(mutex_);
     locks_.Release(record.id);
     live_.erase(record.id);
-    if (auto thread = threads_.extract(record.id)) ended_threads_.push_back(std::move(thread.mapped()));
+    if (auto thread = threads_.extract(record.id))
+      ended_threads_.push_back(std::move(thread.mapped()));
   }
   KillPoint(record.kind + ".recorded");
   record.progress = live->progress->Read();
@@ -224,7 +240,8 @@ Result<Record> Operations::Submit(const Spec& spec, Body body) {
     const std::lock_guard lock(mutex_);
     to_join.swap(ended_threads_);
     answer = Snapshot(*live);
-    threads_[live->record.id] = std::thread([this, live, body = std::move(body)] { Finish(live, RunBody(live, body)); });
+    threads_[live->record.id] =
+        std::thread([this, live, body = std::move(body)] { Finish(live, RunBody(live, body)); });
   }
   for (std::thread& thread : to_join) thread.join();
   return answer;
@@ -235,13 +252,15 @@ Result<Record> Operations::RunQuick(const Spec& spec, Deadline deadline, const B
   ASSIGN_OR_RETURN(const std::shared_ptr<Live> live, Begin(spec, deadline, earlier));
   if (earlier) {
     if (!HasEnded(earlier->state)) {
-      return Error(Code::kAborted, "STILL_RUNNING", "the first call of request_id '{}' is still running", spec.request_id)
+      return Error(Code::kAborted, "STILL_RUNNING",
+                   "the first call of request_id '{}' is still running", spec.request_id)
           .WithField("operation", earlier->id)
           .WithHint("repeat the call a little later")
           .AsRetryable();
     }
     if (earlier->result_secret) {
-      return Error(Code::kAlreadyExists, "ALREADY_APPLIED", "request_id '{}' was applied before; its answer held a secret and was not kept",
+      return Error(Code::kAlreadyExists, "ALREADY_APPLIED",
+                   "request_id '{}' was applied before; its answer held a secret and was not kept",
                    spec.request_id)
           .WithField("operation", earlier->id)
           .WithHint("ask for a new secret with a new request_id");
@@ -255,9 +274,12 @@ Result<Record> Operations::RunQuick(const Spec& spec, Deadline deadline, const B
   return live->record;
 }
 
-// ---- recovery -------------------------------------------------------------------------------------------------------
+// ---- recovery
+// -------------------------------------------------------------------------------------------------------
 
-void Operations::OnRecover(std::string kind, RecoverBody body) { recover_[std::move(kind)] = std::move(body); }
+void Operations::OnRecover(std::string kind, RecoverBody body) {
+  recover_[std::move(kind)] = std::move(body);
+}
 
 Status Operations::StartRecovery() {
   ASSIGN_OR_RETURN(std::vector<Record> unfinished, journal_->Unfinished());
@@ -266,7 +288,9 @@ Status Operations::StartRecovery() {
     auto live = std::make_shared<Live>();
     live->kind = FindKind(record.kind);
     if (live->kind == nullptr) {
-      return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW", "the journal has an unfinished operation '{}' of kind '{}', which this agent does not know",
+      return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW",
+                   "the journal has an unfinished operation '{}' of kind '{}', which this agent "
+                   "does not know",
                    record.id, record.kind)
           .WithHint("start the agent that began it once, so that it can finish it");
     }
@@ -291,9 +315,11 @@ bool Operations::RecoveryDone() {
 // False: not yet, try again.
 bool Operations::RecoverOne(const std::shared_ptr<Live>& live) {
   const auto body = recover_.find(live->record.kind);
-  const Status outcome = body == recover_.end()
-                             ? Error(Code::kInternal, "NO_RECOVERY", "operations of kind '{}' cannot be recovered", live->record.kind)
-                             : RunBody(live, body->second);
+  const Status outcome =
+      body == recover_.end()
+          ? Error(Code::kInternal, "NO_RECOVERY", "operations of kind '{}' cannot be recovered",
+                  live->record.kind)
+          : RunBody(live, body->second);
   if (!outcome.ok() && outcome.retryable()) {
     const std::lock_guard lock(mutex_);
     live->record.error = StoredError::From(outcome);
@@ -302,7 +328,8 @@ bool Operations::RecoverOne(const std::shared_ptr<Live>& live) {
   {
     const std::lock_guard lock(mutex_);
     live->record.error = {};
-    live->record.notes.push_back(outcome.ok() ? "finished after the agent was restarted" : "undone after the agent was restarted");
+    live->record.notes.push_back(outcome.ok() ? "finished after the agent was restarted"
+                                              : "undone after the agent was restarted");
   }
   Finish(live, outcome);
   return true;
@@ -319,7 +346,9 @@ void Operations::RecoverAll() {
   while (!waiting.empty()) {
     std::erase_if(waiting, [this](const std::shared_ptr<Live>& live) { return RecoverOne(live); });
     std::unique_lock lock(mutex_);
-    if (waiting.empty() || idle_.wait_for(lock, options_.recover_pause, [this] { return stopping_; })) break;
+    if (waiting.empty() ||
+        idle_.wait_for(lock, options_.recover_pause, [this] { return stopping_; }))
+      break;
   }
   const std::lock_guard lock(mutex_);
   recovery_done_ = true;
@@ -328,10 +357,12 @@ void Operations::RecoverAll() {
 Result<Record> Operations::FindRequest(const Spec& spec) {
   ASSIGN_OR_RETURN(const std::optional<Record> earlier, FindEarlier(spec, RequestDigest(spec)));
   if (earlier) return Get(earlier->id);
-  return Error(Code::kNotFound, "OPERATION_NOT_FOUND", "no operation of request_id '{}'", spec.request_id);
+  return Error(Code::kNotFound, "OPERATION_NOT_FOUND", "no operation of request_id '{}'",
+               spec.request_id);
 }
 
-// ---- questions ------------------------------------------------------------------------------------------------------
+// ---- questions
+// ------------------------------------------------------------------------------------------------------
 
 Result<Record> Operations::Get(const std::string& id) {
   {
@@ -351,7 +382,8 @@ Result<std::vector<Record>> Operations::List(const ListFilter& filter) {
   ASSIGN_OR_RETURN(std::vector<Record> records, journal_->List(filter));
   const std::lock_guard lock(mutex_);
   for (Record& record : records) {
-    if (const auto found = live_.find(record.id); found != live_.end()) record = Snapshot(*found->second);
+    if (const auto found = live_.find(record.id); found != live_.end())
+      record = Snapshot(*found->second);
   }
   return records;
 }
@@ -362,9 +394,11 @@ Result<Record> Operations::Cancel(const std::string& id) {
     if (const auto found = live_.find(id); found != live_.end()) {
       Live& live = *found->second;
       if (!live.kind->cancellable || live.record.state == State::kInterrupted) {
-        return Error(Code::kFailedPrecondition, "NOT_CANCELLABLE", "operation '{}' ({}) cannot be cancelled", id, live.record.kind)
-            .WithHint(live.record.state == State::kInterrupted ? "it is being recovered after a restart of the agent"
-                                                               : "it is over in a moment");
+        return Error(Code::kFailedPrecondition, "NOT_CANCELLABLE",
+                     "operation '{}' ({}) cannot be cancelled", id, live.record.kind)
+            .WithHint(live.record.state == State::kInterrupted
+                          ? "it is being recovered after a restart of the agent"
+                          : "it is over in a moment");
       }
       live.record.state = State::kCancelling;
     }

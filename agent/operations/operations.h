@@ -14,8 +14,9 @@
 #include "agent/operations/journal.h"
 #include "agent/operations/lock_table.h"
 
-// The operation engine (design section 7): journal before action, one lock table, progress, cancel, request ids,
-// recovery. It knows no database: what an operation does is a body that a workflow hands in.
+// The operation engine (design section 7): journal before action, one lock table, progress, cancel,
+// request ids, recovery. It knows no database: what an operation does is a body that a workflow
+// hands in.
 namespace dbagent::operations {
 
 class ProgressMeter;
@@ -27,9 +28,11 @@ class Running {
   virtual const OpContext& ctx() const = 0;
   virtual const std::string& id() const = 0;
   virtual const std::string& kind() const = 0;
-  // The plan as journalled: what the body saved, or, in recovery, what the killed life had saved last.
+  // The plan as journalled: what the body saved, or, in recovery, what the killed life had saved
+  // last.
   virtual const std::string& plan() const = 0;
-  // Journals what recovery will need; durable when it answers OK. Call it before the action it speaks of. Never a secret.
+  // Journals what recovery will need; durable when it answers OK. Call it before the action it
+  // speaks of. Never a secret.
   virtual Status SavePlan(std::string plan) = 0;
   virtual void SetResult(std::string result, bool secret = false) = 0;
   virtual void SetBackupId(std::string id) = 0;
@@ -46,16 +49,17 @@ struct Spec {
   std::string request;               // the whole request; compared by keyed HMAC, never stored
 };
 
-// Recovery of one kind: called at start with the journalled plan, it finishes or undoes. OK: it is done (SUCCEEDED, with
-// a note); an error: it was undone and that is the reason shown (FAILED) — unless the error is retryable: then it stays
-// INTERRUPTED, keeps its locks, and recovery is tried again.
+// Recovery of one kind: called at start with the journalled plan, it finishes or undoes. OK: it is
+// done (SUCCEEDED, with a note); an error: it was undone and that is the reason shown (FAILED) —
+// unless the error is retryable: then it stays INTERRUPTED, keeps its locks, and recovery is tried
+// again.
 using RecoverBody = Body;
 
 class Operations {
  public:
   struct Options {
     std::string journal_path;
-    std::string key_path;                            // key of the request digests; made when missing
+    std::string key_path;  // key of the request digests; made when missing
     std::function<void(const Record&)> on_finished;  // audit and logs; any thread
     std::chrono::milliseconds recover_pause = std::chrono::seconds(3);
   };
@@ -64,36 +68,38 @@ class Operations {
 
   // ---- before work is taken
   void OnRecover(std::string kind, RecoverBody body);
-  // Takes the locks of everything unfinished, then recovers it in a thread of its own. Work that conflicts is refused
-  // meanwhile (LOCK_HELD), other work is taken at once.
+  // Takes the locks of everything unfinished, then recovers it in a thread of its own. Work that
+  // conflicts is refused meanwhile (LOCK_HELD), other work is taken at once.
   Status StartRecovery();
   bool RecoveryDone();
 
   // ---- work
-  // Journals and begins a long operation; answers at once. Also answers an earlier operation of the same request.
-  // REQUEST_ID_REUSED, LOCK_HELD, AGENT_STOPPING, journal errors.
+  // Journals and begins a long operation; answers at once. Also answers an earlier operation of the
+  // same request. REQUEST_ID_REUSED, LOCK_HELD, AGENT_STOPPING, journal errors.
   Result<Record> Submit(const Spec& spec, Body body);
-  // Journals and runs a quick one in the calling thread, at most until `deadline`; answers its record with the result.
-  // A body's error is the call's error. A repeated request is answered from the journal (ALREADY_APPLIED when its result
-  // held a secret).
+  // Journals and runs a quick one in the calling thread, at most until `deadline`; answers its
+  // record with the result. A body's error is the call's error. A repeated request is answered from
+  // the journal (ALREADY_APPLIED when its result held a secret).
   Result<Record> RunQuick(const Spec& spec, Deadline deadline, const Body& body);
 
   // ---- questions; any thread
-  // The operation that an earlier call of the same request began: for callers whose checks the success of that call
-  // would fail. OPERATION_NOT_FOUND, REQUEST_ID_REUSED.
+  // The operation that an earlier call of the same request began: for callers whose checks the
+  // success of that call would fail. OPERATION_NOT_FOUND, REQUEST_ID_REUSED.
   Result<Record> FindRequest(const Spec& spec);
-  Result<Record> Get(const std::string& id);                      // OPERATION_NOT_FOUND
-  Result<std::vector<Record>> List(const ListFilter& filter);     // newest first, with live progress
-  Result<Record> Cancel(const std::string& id);                   // NOT_CANCELLABLE
-  // `changed` is called (from any thread, never under a lock of ours, must not block) when the operation changes.
-  // The subscription ends with the returned object.
+  Result<Record> Get(const std::string& id);                   // OPERATION_NOT_FOUND
+  Result<std::vector<Record>> List(const ListFilter& filter);  // newest first, with live progress
+  Result<Record> Cancel(const std::string& id);                // NOT_CANCELLABLE
+  // `changed` is called (from any thread, never under a lock of ours, must not block) when the
+  // operation changes. The subscription ends with the returned object.
   std::shared_ptr<void> Subscribe(const std::string& id, std::function<void()> changed);
-  // The instance's HMAC-SHA256, for what must be compared later and never be seen: page tokens, credentials.
+  // The instance's HMAC-SHA256, for what must be compared later and never be seen: page tokens,
+  // credentials.
   std::string Digest(std::string_view data) const;
 
-  // Stops running operations (UNAVAILABLE AGENT_STOPPING reaches their bodies, which undo) and waits for them at most
-  // `budget`. No work is taken afterwards. False: something did not end in time; the process should then end by _exit,
-  // its journal row is still unfinished and is recovered at the next start. The destructor waits for as long as it takes.
+  // Stops running operations (UNAVAILABLE AGENT_STOPPING reaches their bodies, which undo) and
+  // waits for them at most `budget`. No work is taken afterwards. False: something did not end in
+  // time; the process should then end by _exit, its journal row is still unfinished and is
+  // recovered at the next start. The destructor waits for as long as it takes.
   bool Shutdown(std::chrono::milliseconds budget);
 
  private:
@@ -103,7 +109,8 @@ class Operations {
   Operations(Options options, std::unique_ptr<Journal> journal, std::string key);
   std::string RequestDigest(const Spec& spec) const;
   Result<std::optional<Record>> FindEarlier(const Spec& spec, const std::string& digest);
-  Result<std::shared_ptr<Live>> Begin(const Spec& spec, Deadline deadline, std::optional<Record>& earlier);
+  Result<std::shared_ptr<Live>> Begin(const Spec& spec, Deadline deadline,
+                                      std::optional<Record>& earlier);
   Status RunBody(const std::shared_ptr<Live>& live, const Body& body);
   void Finish(const std::shared_ptr<Live>& live, const Status& outcome);
   void RecoverAll();

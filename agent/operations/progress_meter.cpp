@@ -39,8 +39,10 @@ void ProgressMeter::AddBytes(std::uint64_t bytes) {
       window_bytes_ = 0;
     }
     if (progress_.bytes_total > 0) {
-      const double share = std::min(1.0, static_cast<double>(progress_.bytes_done) / static_cast<double>(progress_.bytes_total));
-      progress_.percent = std::max(progress_.percent, std::min(done_weight_ + step_weight_ * share, 100.0));
+      const double share = std::min(1.0, static_cast<double>(progress_.bytes_done) /
+                                             static_cast<double>(progress_.bytes_total));
+      progress_.percent =
+          std::max(progress_.percent, std::min(done_weight_ + step_weight_ * share, 100.0));
     }
     if (now - last_told_ < std::chrono::milliseconds(250)) return;
     last_told_ = now;

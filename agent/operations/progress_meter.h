@@ -10,8 +10,8 @@
 
 namespace dbagent::operations {
 
-// Turns steps and bytes into a Progress. Weights are shares of 100; percent never goes back. `changed` is called at
-// once for a new step or line, and at most four times a second for bytes.
+// Turns steps and bytes into a Progress. Weights are shares of 100; percent never goes back.
+// `changed` is called at once for a new step or line, and at most four times a second for bytes.
 // Threads: any.
 class ProgressMeter : public ProgressSink {
  public:

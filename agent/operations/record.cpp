@@ -5,7 +5,8 @@
 namespace dbagent::operations {
 
 StoredError StoredError::From(const Status& status) {
-  return {status.code(), status.reason(), Redact(status.FullMessage()), Redact(status.hint()), status.retryable(), status.metadata()};
+  return {status.code(),         status.reason(),    Redact(status.FullMessage()),
+          Redact(status.hint()), status.retryable(), status.metadata()};
 }
 
 Status StoredError::ToStatus() const {

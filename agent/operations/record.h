@@ -21,7 +21,9 @@ enum class State : std::uint8_t {  // numbers stand in the journal: never renumb
   kCancelled = 7,
 };
 
-inline bool HasEnded(State state) { return state >= State::kSucceeded; }
+inline bool HasEnded(State state) {
+  return state >= State::kSucceeded;
+}
 
 struct StoredError {
   Code code = Code::kOk;
@@ -53,8 +55,8 @@ struct Record {
   WallTime created;
   std::optional<WallTime> started, ended;
   StoredError error;
-  std::string plan;    // the workflow's own: what recovery needs; never a secret
-  std::string result;  // the workflow's own: what a repeated request_id is answered with
+  std::string plan;            // the workflow's own: what recovery needs; never a secret
+  std::string result;          // the workflow's own: what a repeated request_id is answered with
   bool result_secret = false;  // the answer held a secret and was not kept
   std::string backup_id;
   std::vector<std::string> notes;

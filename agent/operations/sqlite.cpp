@@ -7,20 +7,26 @@ Status SqliteError(sqlite3* database, std::string_view verb, const std::string& 
   const int code = database == nullptr ? SQLITE_NOMEM : sqlite3_errcode(database);
   const std::string text = database == nullptr ? "out of memory" : sqlite3_errmsg(database);
   if (code == SQLITE_FULL) {
-    return Error(Code::kResourceExhausted, "NO_SPACE", "unable to {} the journal '{}': {}", verb, path, text)
+    return Error(Code::kResourceExhausted, "NO_SPACE", "unable to {} the journal '{}': {}", verb,
+                 path, text)
         .WithHint("free space on the volume, then repeat the call");
   }
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
-    return Error(Code::kDataLoss, "JOURNAL_CORRUPT", "unable to {} the journal '{}': {}", verb, path, text)
-        .WithHint("move the file aside; the agent starts with an empty history, the databases are not touched");
+    return Error(Code::kDataLoss, "JOURNAL_CORRUPT", "unable to {} the journal '{}': {}", verb,
+                 path, text)
+        .WithHint(
+            "move the file aside; the agent starts with an empty history, the databases are not "
+            "touched");
   }
-  return Error(Code::kInternal, "JOURNAL_ERROR", "unable to {} the journal '{}': {}", verb, path, text);
+  return Error(Code::kInternal, "JOURNAL_ERROR", "unable to {} the journal '{}': {}", verb, path,
+               text);
 }
 
 }  // namespace
 
 Statement& Statement::Bind(std::string_view text) {
-  sqlite3_bind_blob64(statement_.get(), next_++, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_TRANSIENT);
+  sqlite3_bind_blob64(statement_.get(), next_++, text.data() == nullptr ? "" : text.data(),
+                      text.size(), SQLITE_TRANSIENT);
   return *this;
 }
 
@@ -43,14 +49,18 @@ Result<bool> Statement::Step() {
 
 Status Statement::Run() {
   ASSIGN_OR_RETURN(const bool row, Step());
-  if (row) return Error(Code::kInternal, "JOURNAL_ERROR", "a statement that answers rows was run as one that does not");
+  if (row)
+    return Error(Code::kInternal, "JOURNAL_ERROR",
+                 "a statement that answers rows was run as one that does not");
   return Ok();
 }
 
 std::string Statement::Text(int column) const {
   const void* data = sqlite3_column_blob(statement_.get(), column);
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
+  return data == nullptr
+             ? std::string()
+             : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
 Database::Database(sqlite3* database, std::string path)
@@ -58,7 +68,9 @@ Database::Database(sqlite3* database, std::string path)
 
 Result<Database> Database::Open(const std::string& path) {
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &raw,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(raw, path);
   if (code != SQLITE_OK) return SqliteError(raw, "open", path);
   sqlite3_extended_result_codes(raw, 0);
@@ -68,7 +80,8 @@ Result<Database> Database::Open(const std::string& path) {
 
 Result<Statement> Database::Prepare(std::string_view sql) {
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &raw, nullptr) != SQLITE_OK) {
+  if (sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &raw,
+                         nullptr) != SQLITE_OK) {
     return SqliteError(database_.get(), "use", *path_);
   }
   return Statement(database_.get(), raw, path_.get());

@@ -27,7 +27,9 @@ class Statement {
   Status Run();
   std::string Text(int column) const;
   std::int64_t Number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
-  bool IsNull(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+  bool IsNull(int column) const {
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+  }
 
  private:
   friend class Database;
@@ -42,7 +44,8 @@ class Statement {
 
 class Database {
  public:
-  // Creates the file (0600 by the process's umask and the directory's mode 0700) when it is missing.
+  // Creates the file (0600 by the process's umask and the directory's mode 0700) when it is
+  // missing.
   static Result<Database> Open(const std::string& path);
   Result<Statement> Prepare(std::string_view sql);
   Status Execute(const char* sql);

@@ -20,9 +20,11 @@ ThreadPool::~ThreadPool() {
 Status ThreadPool::Post(std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (ending_) return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
+    if (ending_)
+      return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
     if (queue_.size() >= queue_limit_) {
-      return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are waiting already", queue_.size())
+      return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are waiting already",
+                   queue_.size())
           .WithHint("repeat the call a little later")
           .AsRetryable();
     }

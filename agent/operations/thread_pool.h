@@ -11,13 +11,14 @@
 
 namespace dbagent::operations {
 
-// A fixed number of threads and a bounded queue, for calls that block (SQL, the journal). Destroying it runs what is
-// queued and joins.
+// A fixed number of threads and a bounded queue, for calls that block (SQL, the journal).
+// Destroying it runs what is queued and joins.
 class ThreadPool {
  public:
   ThreadPool(std::size_t threads, std::size_t queue_limit);
   ~ThreadPool();
-  // RESOURCE_EXHAUSTED TOO_BUSY when the queue is full; UNAVAILABLE AGENT_STOPPING after the end began.
+  // RESOURCE_EXHAUSTED TOO_BUSY when the queue is full; UNAVAILABLE AGENT_STOPPING after the end
+  // began.
   Status Post(std::function<void()> job);
 
  private:

@@ -10,7 +10,8 @@ namespace dbagent::os {
 
 // What supervision saw; the host reports, it does not log (design section 3).
 struct ServerEvent {
-  std::string name;  // `server.exited`, `server.restarted`, `server.restart_given_up`, `server.start_failed`
+  std::string name;  // `server.exited`, `server.restarted`, `server.restart_given_up`,
+                     // `server.start_failed`
   std::string text;
   bool is_error = false;
 };
@@ -18,14 +19,17 @@ struct ServerEvent {
 struct DirectHostOptions {
   Volume volume{Path()};
   ToolTable table;
-  std::function<void(const ServerEvent&)> on_event;  // called from the supervising thread; must not block
+  std::function<void(const ServerEvent&)>
+      on_event;  // called from the supervising thread; must not block
 };
 
-// Direct mode: the agent is the datastore's own user, everything happens in process, service manager `child`.
+// Direct mode: the agent is the datastore's own user, everything happens in process, service
+// manager `child`.
 //
-// State on disk, all below <volume>/agent: `server` (what should be and which process it is: pid, start time, boot id)
-// and `children/<pid>` per running tool. A process is recorded before it may exec, so none is ever unknown.
-// The server outlives the host: destroying the host leaves it running and forgets it.
+// State on disk, all below <volume>/agent: `server` (what should be and which process it is: pid,
+// start time, boot id) and `children/<pid>` per running tool. A process is recorded before it may
+// exec, so none is ever unknown. The server outlives the host: destroying the host leaves it
+// running and forgets it.
 std::unique_ptr<InstanceHost> MakeDirectHost(DirectHostOptions options);
 
 }  // namespace dbagent::os

@@ -20,10 +20,13 @@ Status ErrnoError(std::string_view verb, const Path& path, int error) {
   Code code = Code::kInternal;
   std::string_view reason = "IO_ERROR";
   if (error == ENOENT) code = Code::kNotFound, reason = "NOT_FOUND";
-  if (error == EACCES || error == EPERM || error == EROFS) code = Code::kPermissionDenied, reason = "PERMISSION_DENIED";
+  if (error == EACCES || error == EPERM || error == EROFS)
+    code = Code::kPermissionDenied, reason = "PERMISSION_DENIED";
   if (error == ENOSPC || error == EDQUOT) code = Code::kResourceExhausted, reason = "NO_SPACE";
-  Status status = Error(code, reason, "unable to {} '{}': {}", verb, path.native(), std::strerror(error));
-  if (reason == "NO_SPACE") return std::move(status).WithHint("free space on its file system, then repeat the call");
+  Status status =
+      Error(code, reason, "unable to {} '{}': {}", verb, path.native(), std::strerror(error));
+  if (reason == "NO_SPACE")
+    return std::move(status).WithHint("free space on its file system, then repeat the call");
   return status;
 }
 
@@ -39,7 +42,8 @@ Result<std::string> ReadFile(const Path& path, std::size_t limit) {
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
     if (text.size() > limit) {
-      return Error(Code::kOutOfRange, "FILE_TOO_LARGE", "unable to read '{}': it is larger than {} bytes", path.native(), limit);
+      return Error(Code::kOutOfRange, "FILE_TOO_LARGE",
+                   "unable to read '{}': it is larger than {} bytes", path.native(), limit);
     }
   }
 }
@@ -67,7 +71,8 @@ Status WriteFileAtomic(const Path& path, std::string_view content, mode_t mode) 
   const auto write_it = [&]() -> Status {
     const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.valid()) return ErrnoError("create", temporary, errno);
-    if (fchmod(fd.get(), mode) != 0) return ErrnoError("set the mode of", temporary, errno);  // whatever the umask is
+    if (fchmod(fd.get(), mode) != 0)
+      return ErrnoError("set the mode of", temporary, errno);  // whatever the umask is
     RETURN_IF_ERROR(WriteAll(fd.get(), content, temporary));
     if (fsync(fd.get()) != 0) return ErrnoError("sync", temporary, errno);
     if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoError("replace", path, errno);
@@ -90,7 +95,8 @@ Status MakeDirectories(const Path& path, mode_t mode) {
     if (stat(path.c_str(), &info) != 0) return ErrnoError("look at", path, errno);
     return S_ISDIR(info.st_mode) ? Ok() : ErrnoError("make directory", path, ENOTDIR);
   }
-  if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) return ErrnoError("make directory", path, errno);
+  if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path)
+    return ErrnoError("make directory", path, errno);
   RETURN_IF_ERROR(MakeDirectories(path.parent_path(), mode));
   return MakeDirectories(path, mode);
 }

@@ -12,9 +12,9 @@
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
 
-// Files as an agent needs them: what is said to be written survives a power cut. All errors carry the path and errno's
-// text; reasons: NOT_FOUND, NO_SPACE (ENOSPC, EDQUOT), PERMISSION_DENIED, IO_ERROR. Symlinks are followed unless said
-// otherwise. Threads: any; nothing here has state.
+// Files as an agent needs them: what is said to be written survives a power cut. All errors carry
+// the path and errno's text; reasons: NOT_FOUND, NO_SPACE (ENOSPC, EDQUOT), PERMISSION_DENIED,
+// IO_ERROR. Symlinks are followed unless said otherwise. Threads: any; nothing here has state.
 namespace dbagent::os {
 
 using Path = std::filesystem::path;
@@ -25,12 +25,14 @@ Status ErrnoError(std::string_view verb, const Path& path, int error);
 // The whole file, at most `limit` bytes (a larger file is an error, never a cut text).
 Result<std::string> ReadFile(const Path& path, std::size_t limit = 16U << 20U);
 
-// Writes beside the target, fsyncs, renames over it, fsyncs the directory: a reader sees the old or the new, whole.
+// Writes beside the target, fsyncs, renames over it, fsyncs the directory: a reader sees the old or
+// the new, whole.
 Status WriteFileAtomic(const Path& path, std::string_view content, mode_t mode);
 
 Status WriteAll(int fd, std::string_view data, const Path& name_for_errors);
 
-// Creates `path` and its missing parents; a directory that exists keeps its mode. Each parent is fsynced.
+// Creates `path` and its missing parents; a directory that exists keeps its mode. Each parent is
+// fsynced.
 Status MakeDirectories(const Path& path, mode_t mode);
 Status SyncDirectory(const Path& path);
 // Removes a file or a tree without following symlinks; what is not there is fine.

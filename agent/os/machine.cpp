@@ -27,7 +27,8 @@ std::optional<std::uint64_t> CgroupLimit(const Path& path) {
 Result<std::uint64_t> UsableMemory() {
   struct sysinfo info {};
   if (sysinfo(&info) != 0) {
-    return Error(Code::kInternal, "IO_ERROR", "unable to ask for the machine's memory: {}", std::strerror(errno));
+    return Error(Code::kInternal, "IO_ERROR", "unable to ask for the machine's memory: {}",
+                 std::strerror(errno));
   }
   std::uint64_t bytes = std::uint64_t{info.totalram} * info.mem_unit;
   ASSIGN_OR_RETURN(const std::string groups, ReadFile("/proc/self/cgroup"));
@@ -43,7 +44,8 @@ Result<std::uint64_t> UsableMemory() {
     const std::string path = line.substr(second + 1);
     std::optional<std::uint64_t> limit;
     if (controllers.empty()) limit = CgroupLimit("/sys/fs/cgroup" + path + "/memory.max");
-    if (controllers == "memory") limit = CgroupLimit("/sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes");
+    if (controllers == "memory")
+      limit = CgroupLimit("/sys/fs/cgroup/memory" + path + "/memory.limit_in_bytes");
     if (limit) bytes = std::min(bytes, *limit);
   }
   return bytes;

@@ -6,7 +6,8 @@
 
 namespace dbagent::os {
 
-// RAM that this process may use: the smaller of the machine's and its cgroup's limit (v1 and v2), bytes.
+// RAM that this process may use: the smaller of the machine's and its cgroup's limit (v1 and v2),
+// bytes.
 Result<std::uint64_t> UsableMemory();
 
 }  // namespace dbagent::os

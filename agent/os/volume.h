@@ -11,9 +11,10 @@ namespace dbagent::os {
 // The volume root of design section 4: everything that must survive a rebuild of the machine.
 //
 //   <root>/generations/<n>/{data,log,tablespaces}/   one whole set of server files
-//   <root>/current -> generations/<n>                relative link; the server's data directory is current/data
-//   <root>/agent/                                    ours alone (0700): journal, instance id, children
-//   <root>/config/                                   what the server includes; readable by it
+//   <root>/current -> generations/<n>                relative link; the server's data directory is
+//   current/data <root>/agent/                                    ours alone (0700): journal,
+//   instance id, children <root>/config/                                   what the server
+//   includes; readable by it
 //
 // Paths that a server stores must never go through `current`; Generation gives the real ones.
 struct Generation {
@@ -34,7 +35,8 @@ class Volume {
 
   // Makes agent/ (0700), config/ (0755) and generations/ (0755) where they are missing. Idempotent.
   Status MakeLayout() const;
-  // Where `current` points; nothing when there is no link. A link that is not ours is CORRUPT_VOLUME.
+  // Where `current` points; nothing when there is no link. A link that is not ours is
+  // CORRUPT_VOLUME.
   Result<std::optional<std::uint64_t>> CurrentNumber() const;
   Result<std::vector<std::uint64_t>> Numbers() const;  // ascending
 

@@ -1,11 +1,10 @@
 #include "agent/rpc/access.h"
 
+#include <grpcpp/security/auth_context.h>
 #include <pwd.h>
 
 #include <algorithm>
 #include <charconv>
-
-#include <grpcpp/security/auth_context.h>
 
 namespace dbagent::rpc {
 namespace {
@@ -15,7 +14,8 @@ std::string NameOfUid(uid_t uid) {
   passwd entry{};
   passwd* found = nullptr;
   getpwuid_r(uid, &entry, buffer, sizeof buffer, &found);
-  return found == nullptr ? fmt::format("uid:{}", uid) : fmt::format("uid:{} ({})", uid, found->pw_name);
+  return found == nullptr ? fmt::format("uid:{}", uid)
+                          : fmt::format("uid:{} ({})", uid, found->pw_name);
 }
 
 bool Matches(std::string_view pattern, std::string_view method) {
@@ -27,7 +27,8 @@ bool Matches(std::string_view pattern, std::string_view method) {
 
 bool Access::Admit(int fd, const ucred& peer) {
   const auto& peers = settings_.local.peers;
-  const bool known = std::any_of(peers.begin(), peers.end(), [&](const config::LocalPeer& p) { return p.uid == peer.uid; });
+  const bool known = std::any_of(peers.begin(), peers.end(),
+                                 [&](const config::LocalPeer& p) { return p.uid == peer.uid; });
   if (!known) return false;
   const std::lock_guard lock(mutex_);
   local_peers_[fd] = peer;
@@ -38,13 +39,15 @@ Result<Caller> Access::Identify(const std::string& peer, const grpc::AuthContext
   static constexpr std::string_view kFd = "fd:";
   int fd = -1;
   if (peer.starts_with(kFd) &&
-      std::from_chars(peer.data() + kFd.size(), peer.data() + peer.size(), fd).ptr == peer.data() + peer.size()) {
+      std::from_chars(peer.data() + kFd.size(), peer.data() + peer.size(), fd).ptr ==
+          peer.data() + peer.size()) {
     ucred credentials{};
     {
       const std::lock_guard lock(mutex_);
       const auto found = local_peers_.find(fd);
       if (found == local_peers_.end()) {
-        return Error(Code::kUnauthenticated, "CALLER_UNKNOWN", "unable to tell who calls over '{}'", peer);
+        return Error(Code::kUnauthenticated, "CALLER_UNKNOWN", "unable to tell who calls over '{}'",
+                     peer);
       }
       credentials = found->second;
     }
@@ -62,17 +65,20 @@ Result<Caller> Access::Identify(const std::string& peer, const grpc::AuthContext
       }
     }
   }
-  return Error(Code::kUnauthenticated, "CALLER_UNKNOWN", "the caller is nobody that the settings know")
+  return Error(Code::kUnauthenticated, "CALLER_UNKNOWN",
+               "the caller is nobody that the settings know")
       .WithHint("list it under local.peers (OS user) or remote.peers (the certificate's SAN)");
 }
 
 Status Access::Allow(const Caller& caller, std::string_view method) const {
   const auto role = settings_.roles.find(caller.role);
   if (role != settings_.roles.end() &&
-      std::any_of(role->second.begin(), role->second.end(), [&](const std::string& pattern) { return Matches(pattern, method); })) {
+      std::any_of(role->second.begin(), role->second.end(),
+                  [&](const std::string& pattern) { return Matches(pattern, method); })) {
     return Ok();
   }
-  return Error(Code::kPermissionDenied, "METHOD_NOT_ALLOWED", "{} has role '{}', which may not call {}", caller.name, caller.role, method)
+  return Error(Code::kPermissionDenied, "METHOD_NOT_ALLOWED",
+               "{} has role '{}', which may not call {}", caller.name, caller.role, method)
       .WithHint("give it another role, or the role that method, in the agent's settings");
 }
 

@@ -28,7 +28,8 @@ class Access {
  public:
   explicit Access(const config::Settings& settings) : settings_(settings) {}
 
-  // The local socket: called before the descriptor is handed to gRPC. False: nobody of the settings; close it.
+  // The local socket: called before the descriptor is handed to gRPC. False: nobody of the
+  // settings; close it.
   bool Admit(int fd, const ucred& peer);
 
   // Who is behind gRPC's peer() (`fd:7`) or TLS context. UNAUTHENTICATED CALLER_UNKNOWN.
@@ -39,8 +40,8 @@ class Access {
  private:
   const config::Settings& settings_;
   mutable std::mutex mutex_;
-  // Never erased: a number is reused only after gRPC closed it, and the new connection's entry is made before its
-  // hand-over.
+  // Never erased: a number is reused only after gRPC closed it, and the new connection's entry is
+  // made before its hand-over.
   std::map<int, ucred> local_peers_;
 };
 

@@ -4,8 +4,8 @@
 
 namespace dbagent::rpc {
 
-Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerContext& context, std::string_view method,
-                                                 workflows::Call& call) {
+Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerContext& context,
+                                                 std::string_view method, workflows::Call& call) {
   auto place = std::make_shared<Place>(calls_);
   const bool mutating = config::FindMethod(method)->mutating;
   const auto auth = context.auth_context();
@@ -20,23 +20,29 @@ Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerConte
     return allowed;
   }
   if (calls_ > settings_.limits.calls_at_once) {
-    return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are running, the limit", settings_.limits.calls_at_once)
+    return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are running, the limit",
+                 settings_.limits.calls_at_once)
         .WithHint("repeat the call a little later, or raise limits.calls_at_once")
         .AsRetryable();
   }
   const auto deadline = context.deadline();
   const auto now = std::chrono::system_clock::now();
   const bool has_deadline = deadline < now + std::chrono::hours(24 * 365);
-  call.deadline = Deadline::After(has_deadline ? std::chrono::ceil<std::chrono::milliseconds>(deadline - now)
-                                               : std::chrono::milliseconds(settings_.limits.call_timeout));
+  call.deadline =
+      Deadline::After(has_deadline ? std::chrono::ceil<std::chrono::milliseconds>(deadline - now)
+                                   : std::chrono::milliseconds(settings_.limits.call_timeout));
   return place;
 }
 
-void Gate::Audit(std::string_view method, const std::string& caller, const Status& outcome, const std::string& operation_id) {
-  telemetry::Fields fields = {{"caller", caller}, {"method", std::string(method)}, {"outcome", outcome.ok() ? "OK" : outcome.reason()}};
+void Gate::Audit(std::string_view method, const std::string& caller, const Status& outcome,
+                 const std::string& operation_id) {
+  telemetry::Fields fields = {{"caller", caller},
+                              {"method", std::string(method)},
+                              {"outcome", outcome.ok() ? "OK" : outcome.reason()}};
   if (!operation_id.empty()) fields.emplace_back("operation", operation_id);
   if (!outcome.ok()) fields.emplace_back("error", outcome.FullMessage());
-  telemetry::Log(telemetry::Level::kInfo, "audit", fmt::format("{} called {}", caller, method), std::move(fields));
+  telemetry::Log(telemetry::Level::kInfo, "audit", fmt::format("{} called {}", caller, method),
+                 std::move(fields));
 }
 
 }  // namespace dbagent::rpc

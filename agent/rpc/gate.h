@@ -16,8 +16,8 @@
 
 namespace dbagent::rpc {
 
-// What every call passes: who is it, may it, is there room; then to the pool, the answer, the audit line.
-// Threads: any; handlers never block.
+// What every call passes: who is it, may it, is there room; then to the pool, the answer, the audit
+// line. Threads: any; handlers never block.
 class Gate {
  public:
   Gate(const config::Settings& settings, Access& access, operations::ThreadPool& pool)
@@ -39,15 +39,20 @@ class Gate {
     std::atomic<std::uint32_t>* calls_;
   };
 
-  // Also takes a place; the caller keeps it as long as the call lives. A refused mutating call is audited.
-  Result<std::shared_ptr<Place>> Enter(const grpc::CallbackServerContext& context, std::string_view method, workflows::Call& call);
+  // Also takes a place; the caller keeps it as long as the call lives. A refused mutating call is
+  // audited.
+  Result<std::shared_ptr<Place>> Enter(const grpc::CallbackServerContext& context,
+                                       std::string_view method, workflows::Call& call);
   Status Post(std::function<void()> job) { return pool_.Post(std::move(job)); }
   // Writes the audit line of a mutating call.
-  static void Audit(std::string_view method, const std::string& caller, const Status& outcome, const std::string& operation_id);
+  static void Audit(std::string_view method, const std::string& caller, const Status& outcome,
+                    const std::string& operation_id);
 
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Unary(grpc::CallbackServerContext* context, std::string_view method, const Request* request,
-                                  Response* response, std::function<Result<Response>(const workflows::Call&, const Request&)> run);
+  grpc::ServerUnaryReactor* Unary(
+      grpc::CallbackServerContext* context, std::string_view method, const Request* request,
+      Response* response,
+      std::function<Result<Response>(const workflows::Call&, const Request&)> run);
 
  private:
   const config::Settings& settings_;
@@ -76,9 +81,10 @@ std::string OperationOf(const Response& response) {
 }
 
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* Gate::Unary(grpc::CallbackServerContext* context, std::string_view method, const Request* request,
-                                      Response* response,
-                                      std::function<Result<Response>(const workflows::Call&, const Request&)> run) {
+grpc::ServerUnaryReactor* Gate::Unary(
+    grpc::CallbackServerContext* context, std::string_view method, const Request* request,
+    Response* response,
+    std::function<Result<Response>(const workflows::Call&, const Request&)> run) {
   workflows::Call call;
   call.stop = std::make_shared<StopSwitch>();
   auto* reactor = new UnaryReactor(call.stop);
@@ -91,7 +97,8 @@ grpc::ServerUnaryReactor* Gate::Unary(grpc::CallbackServerContext* context, std:
     Result<Response> answer = run(call, *request);
     WipeSecrets(*const_cast<Request*>(request));  // gRPC keeps the message until the call is done
     if (config::FindMethod(method)->mutating) {
-      Audit(method, call.caller, answer.status(), answer.ok() ? OperationOf(*answer) : std::string());
+      Audit(method, call.caller, answer.status(),
+            answer.ok() ? OperationOf(*answer) : std::string());
     }
     if (answer.ok()) *response = *std::move(answer);
     reactor->Finish(ToGrpc(answer.status()));

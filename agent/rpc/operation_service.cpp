@@ -13,13 +13,18 @@ using OperationWatch = WatchReactor<v1::Operation>;
 
 class OperationServiceImpl : public v1::OperationService::CallbackService {
  public:
-  OperationServiceImpl(Gate& gate, operations::Operations& operations) : gate_(gate), operations_(operations) {}
+  OperationServiceImpl(Gate& gate, operations::Operations& operations)
+      : gate_(gate), operations_(operations) {}
 
-  ServerUnaryReactor* Get(CallbackServerContext* context, const v1::GetOperationRequest* request, v1::Operation* response) override {
+  ServerUnaryReactor* Get(CallbackServerContext* context, const v1::GetOperationRequest* request,
+                          v1::Operation* response) override {
     return gate_.Unary<v1::GetOperationRequest, v1::Operation>(
-        context, "OperationService/Get", request, response, [this](const auto&, const auto& r) { return Translate(operations_.Get(r.id())); });
+        context, "OperationService/Get", request, response,
+        [this](const auto&, const auto& r) { return Translate(operations_.Get(r.id())); });
   }
-  ServerUnaryReactor* Cancel(CallbackServerContext* context, const v1::CancelOperationRequest* request, v1::Operation* response) override {
+  ServerUnaryReactor* Cancel(CallbackServerContext* context,
+                             const v1::CancelOperationRequest* request,
+                             v1::Operation* response) override {
     return gate_.Unary<v1::CancelOperationRequest, v1::Operation>(
         context, "OperationService/Cancel", request, response,
         [this](const auto&, const auto& r) { return Translate(operations_.Cancel(r.id())); });
@@ -27,20 +32,27 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
   ServerUnaryReactor* List(CallbackServerContext* context, const v1::ListOperationsRequest* request,
                            v1::ListOperationsResponse* response) override {
     return gate_.Unary<v1::ListOperationsRequest, v1::ListOperationsResponse>(
-        context, "OperationService/List", request, response, [this](const auto&, const auto& r) { return ListPage(r); });
+        context, "OperationService/List", request, response,
+        [this](const auto&, const auto& r) { return ListPage(r); });
   }
 
-  grpc::ServerWriteReactor<v1::Operation>* Watch(CallbackServerContext* context, const v1::WatchOperationRequest* request) override {
+  grpc::ServerWriteReactor<v1::Operation>* Watch(
+      CallbackServerContext* context, const v1::WatchOperationRequest* request) override {
     workflows::Call call;
-    Result<std::shared_ptr<Gate::Place>> place = gate_.Enter(*context, "OperationService/Watch", call);
+    Result<std::shared_ptr<Gate::Place>> place =
+        gate_.Enter(*context, "OperationService/Watch", call);
     const Status refused = place.ok() ? Ok() : place.status();
     const auto read = [this, refused, id = request->id()]() -> Result<OperationWatch::Reading> {
       RETURN_IF_ERROR(refused);
       ASSIGN_OR_RETURN(const operations::Record record, operations_.Get(id));
-      return OperationWatch::Reading{workflows::ToProto(record), operations::HasEnded(record.state)};
+      return OperationWatch::Reading{workflows::ToProto(record),
+                                     operations::HasEnded(record.state)};
     };
-    OperationWatch* reactor = OperationWatch::Make(gate_, place.ok() ? *place : nullptr, read, std::nullopt);
-    reactor->Begin([this, id = request->id()](std::function<void()> changed) { return operations_.Subscribe(id, std::move(changed)); });
+    OperationWatch* reactor =
+        OperationWatch::Make(gate_, place.ok() ? *place : nullptr, read, std::nullopt);
+    reactor->Begin([this, id = request->id()](std::function<void()> changed) {
+      return operations_.Subscribe(id, std::move(changed));
+    });
     return reactor;
   }
 
@@ -58,16 +70,19 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
       filter.states.push_back(workflows::FromProto(static_cast<v1::OperationState>(state)));
       list += fmt::format("/{}", state);
     }
-    ASSIGN_OR_RETURN(const workflows::PageAsked page, workflows::ReadPage(operations_, request.page(), list));
+    ASSIGN_OR_RETURN(const workflows::PageAsked page,
+                     workflows::ReadPage(operations_, request.page(), list));
     filter.limit = page.limit + 1;  // one more tells whether there are more
     filter.before = page.after.value_or("");
     ASSIGN_OR_RETURN(std::vector<operations::Record> records, operations_.List(filter));
     v1::ListOperationsResponse response;
     if (records.size() > page.limit) {
       records.resize(page.limit);
-      response.mutable_page()->set_next_page_token(workflows::MakePageToken(operations_, list, records.back().id));
+      response.mutable_page()->set_next_page_token(
+          workflows::MakePageToken(operations_, list, records.back().id));
     }
-    for (const operations::Record& record : records) *response.add_operations() = workflows::ToProto(record);
+    for (const operations::Record& record : records)
+      *response.add_operations() = workflows::ToProto(record);
     return response;
   }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/service_type.h>
 #include <grpcpp/server_posix.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 namespace dbagent::rpc {
 namespace {
 constexpr std::size_t kPoolThreads = 8, kPoolQueue = 1024;
-constexpr int kLargestConnectionAgeMs = 60 * 60 * 1000;  // so that a certificate that was withdrawn is not good for ever
+constexpr int kLargestConnectionAgeMs =
+    60 * 60 * 1000;  // so that a certificate that was withdrawn is not good for ever
 }  // namespace
 
 Server::Server(const config::Settings& settings, const Workflows& workflows)
@@ -24,9 +26,12 @@ Server::Server(const config::Settings& settings, const Workflows& workflows)
   services_.push_back(MakeOperationService(gate_, workflows));
 }
 
-Server::~Server() { Stop(std::chrono::seconds(1)); }
+Server::~Server() {
+  Stop(std::chrono::seconds(1));
+}
 
-Result<std::unique_ptr<Server>> Server::Start(const config::Settings& settings, const Workflows& workflows) {
+Result<std::unique_ptr<Server>> Server::Start(const config::Settings& settings,
+                                              const Workflows& workflows) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<Server> made(new Server(settings, workflows));
@@ -37,13 +42,16 @@ Result<std::unique_ptr<Server>> Server::Start(const config::Settings& settings, 
   builder.SetMaxSendMessageSize(message_bytes * 4);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kLargestConnectionAgeMs);
   if (settings.remote) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials, MakeTlsCredentials(*settings.remote));
+    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                     MakeTlsCredentials(*settings.remote));
     builder.AddListeningPort(settings.remote->address, credentials, &made->port_);
   }
   made->server_ = builder.BuildAndStart();
   if (made->server_ == nullptr || (settings.remote && made->port_ == 0)) {
-    return Error(Code::kUnavailable, "LISTEN_FAILED", "unable to listen on '{}'", settings.remote ? settings.remote->address : "")
-        .WithHint("is the address this machine's, and the port free? see remote.listen in the settings");
+    return Error(Code::kUnavailable, "LISTEN_FAILED", "unable to listen on '{}'",
+                 settings.remote ? settings.remote->address : "")
+        .WithHint(
+            "is the address this machine's, and the port free? see remote.listen in the settings");
   }
   made->SetDatastoreServing(false);
   return made;
@@ -53,8 +61,10 @@ bool Server::TakeLocalConnection(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || !access_.Admit(fd, peer)) {
-    telemetry::LogWarning("local.refused", "a connection to the local socket was turned away: its user is not in local.peers",
-                          {{"uid", std::to_string(peer.uid)}, {"pid", std::to_string(peer.pid)}});
+    telemetry::LogWarning(
+        "local.refused",
+        "a connection to the local socket was turned away: its user is not in local.peers",
+        {{"uid", std::to_string(peer.uid)}, {"pid", std::to_string(peer.pid)}});
     close(fd);
     return false;
   }
@@ -64,7 +74,8 @@ bool Server::TakeLocalConnection(int fd) {
 }
 
 void Server::SetDatastoreServing(bool serving) {
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus("datastore", serving);
+  if (auto* health = server_->GetHealthCheckService())
+    health->SetServingStatus("datastore", serving);
 }
 
 void Server::Stop(std::chrono::milliseconds budget) {

@@ -9,17 +9,20 @@
 
 namespace dbagent::rpc {
 
-// The gRPC server with all services, health (grpc.health.v1) and reflection. It listens on TCP only with mutual TLS 1.3;
-// connections of the local socket are handed in one by one.
+// The gRPC server with all services, health (grpc.health.v1) and reflection. It listens on TCP only
+// with mutual TLS 1.3; connections of the local socket are handed in one by one.
 class Server {
  public:
   // LISTEN_FAILED, TLS_FILE_UNREADABLE. `settings` and `workflows` outlive it.
-  static Result<std::unique_ptr<Server>> Start(const config::Settings& settings, const Workflows& workflows);
+  static Result<std::unique_ptr<Server>> Start(const config::Settings& settings,
+                                               const Workflows& workflows);
   ~Server();
 
-  // Takes over a connection of the local socket; false (and the descriptor is closed) when its peer is nobody known.
+  // Takes over a connection of the local socket; false (and the descriptor is closed) when its peer
+  // is nobody known.
   bool TakeLocalConnection(int fd);
-  // What health answers for the service `datastore`; the empty service name says that the agent serves.
+  // What health answers for the service `datastore`; the empty service name says that the agent
+  // serves.
   void SetDatastoreServing(bool serving);
   // No new calls; running ones have `budget`, then they are cancelled.
   void Stop(std::chrono::milliseconds budget);

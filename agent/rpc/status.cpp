@@ -22,7 +22,8 @@ grpc::Status ToGrpc(const Status& status) {
   v1::ErrorInfo info;
   info.set_reason(status.reason());
   info.set_domain("dbagent");
-  for (const auto& [key, value] : status.metadata()) (*info.mutable_metadata())[key] = Redact(value);
+  for (const auto& [key, value] : status.metadata())
+    (*info.mutable_metadata())[key] = Redact(value);
   Attach(out, "ErrorInfo", info);
   if (!status.hint().empty()) {
     v1::LocalizedMessage hint;

@@ -13,12 +13,15 @@
 
 namespace dbagent::rpc {
 
-// A server stream that shows the newest state of something: a message now, one after every change (changes while a write
-// is under way are taken together), one every heartbeat, until `read` says that this is the last.
+// A server stream that shows the newest state of something: a message now, one after every change
+// (changes while a write is under way are taken together), one every heartbeat, until `read` says
+// that this is the last.
 //
-// It deletes itself when gRPC is done with it. Poke() may be called from any thread and does not block.
+// It deletes itself when gRPC is done with it. Poke() may be called from any thread and does not
+// block.
 template <typename Message>
-class WatchReactor : public grpc::ServerWriteReactor<Message>, public std::enable_shared_from_this<WatchReactor<Message>> {
+class WatchReactor : public grpc::ServerWriteReactor<Message>,
+                     public std::enable_shared_from_this<WatchReactor<Message>> {
  public:
   struct Reading {
     Message message;
@@ -26,8 +29,10 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>, public std::enabl
   };
   using Read = std::function<Result<Reading>()>;
 
-  static WatchReactor* Make(Gate& gate, std::shared_ptr<Gate::Place> place, Read read, std::optional<std::chrono::seconds> heartbeat) {
-    std::shared_ptr<WatchReactor> made(new WatchReactor(gate, std::move(place), std::move(read), heartbeat));
+  static WatchReactor* Make(Gate& gate, std::shared_ptr<Gate::Place> place, Read read,
+                            std::optional<std::chrono::seconds> heartbeat) {
+    std::shared_ptr<WatchReactor> made(
+        new WatchReactor(gate, std::move(place), std::move(read), heartbeat));
     made->self_ = made;
     return made.get();
   }
@@ -83,7 +88,8 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>, public std::enabl
   }
 
  private:
-  WatchReactor(Gate& gate, std::shared_ptr<Gate::Place> place, Read read, std::optional<std::chrono::seconds> heartbeat)
+  WatchReactor(Gate& gate, std::shared_ptr<Gate::Place> place, Read read,
+               std::optional<std::chrono::seconds> heartbeat)
       : gate_(gate), place_(std::move(place)), read_(std::move(read)), heartbeat_(heartbeat) {}
 
   void WriteNext() {
@@ -111,12 +117,13 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>, public std::enabl
 
   void ArmHeartbeat() {
     if (!heartbeat_) return;
-    heartbeat_alarm_.Set(std::chrono::system_clock::now() + *heartbeat_, [weak = this->weak_from_this()](bool fired) {
-      const auto self = weak.lock();
-      if (!fired || !self) return;
-      self->Poke();
-      self->ArmHeartbeat();
-    });
+    heartbeat_alarm_.Set(std::chrono::system_clock::now() + *heartbeat_,
+                         [weak = this->weak_from_this()](bool fired) {
+                           const auto self = weak.lock();
+                           if (!fired || !self) return;
+                           self->Poke();
+                           self->ArmHeartbeat();
+                         });
   }
 
   Gate& gate_;

@@ -16,25 +16,29 @@ namespace {
 
 Status StreamError(std::string_view verb, const std::string& name, int error) {
   if (error == EPIPE) {
-    return Error(Code::kAborted, "PEER_CLOSED", "unable to {} '{}': its reader went away", verb, name);
+    return Error(Code::kAborted, "PEER_CLOSED", "unable to {} '{}': its reader went away", verb,
+                 name);
   }
   const bool full = error == ENOSPC || error == EDQUOT;
-  return Error(full ? Code::kResourceExhausted : Code::kInternal, full ? "NO_SPACE" : "IO_ERROR", "unable to {} '{}': {}", verb,
-               name, std::strerror(error));
+  return Error(full ? Code::kResourceExhausted : Code::kInternal, full ? "NO_SPACE" : "IO_ERROR",
+               "unable to {} '{}': {}", verb, name, std::strerror(error));
 }
 
 // Waits until `fd` is ready for `events` or ctx ends.
-Status WaitReady(const OpContext& ctx, int fd, short events, std::string_view verb, const std::string& name) {
+Status WaitReady(const OpContext& ctx, int fd, short events, std::string_view verb,
+                 const std::string& name) {
   const UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return StreamError(verb, name, errno);
   const std::stop_callback on_stop(ctx.stop(), [&] {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(wake.get(), &one, sizeof one);  // cannot fill up: written once
+    [[maybe_unused]] const ssize_t written =
+        write(wake.get(), &one, sizeof one);  // cannot fill up: written once
   });
   for (;;) {
     RETURN_IF_ERROR(ctx.Poll());
     pollfd fds[2] = {{fd, events, 0}, {wake.get(), POLLIN, 0}};
-    const int ready = poll(fds, 2, static_cast<int>(ctx.deadline().Remaining(std::chrono::minutes(1)).count()));
+    const int ready =
+        poll(fds, 2, static_cast<int>(ctx.deadline().Remaining(std::chrono::minutes(1)).count()));
     if (ready < 0 && errno != EINTR) return StreamError(verb, name, errno);
     if (ready > 0 && fds[0].revents != 0) return Ok();
   }
@@ -42,7 +46,8 @@ Status WaitReady(const OpContext& ctx, int fd, short events, std::string_view ve
 
 Status MakeNonBlocking(int fd, std::string_view verb, const std::string& name) {
   const int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) return StreamError(verb, name, errno);
+  if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
+    return StreamError(verb, name, errno);
   return Ok();
 }
 

@@ -13,8 +13,8 @@ struct Pipe {
 };
 Result<Pipe> MakePipe();
 
-// Reads and writes a pipe, a socket or a file; stops promptly when ctx does (poll with an event descriptor, so the
-// descriptor is made non-blocking). `name` stands in errors.
+// Reads and writes a pipe, a socket or a file; stops promptly when ctx does (poll with an event
+// descriptor, so the descriptor is made non-blocking). `name` stands in errors.
 class FdSource : public Source {
  public:
   FdSource(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}

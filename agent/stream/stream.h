@@ -13,8 +13,8 @@ namespace dbagent::stream {
 class Source {
  public:
   virtual ~Source() = default;
-  // Reads at most buffer.size() bytes (buffer is not empty), blocking until there is at least one; 0 is the end, and
-  // every read after it answers 0 again. An error is final.
+  // Reads at most buffer.size() bytes (buffer is not empty), blocking until there is at least one;
+  // 0 is the end, and every read after it answers 0 again. An error is final.
   virtual Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) = 0;
 };
 

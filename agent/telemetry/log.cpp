@@ -29,7 +29,8 @@ State& TheState() {
   return *state;
 }
 
-// systemd.exec(5): JOURNAL_STREAM is device:inode of the journal's socket; ours only when stderr is that very socket.
+// systemd.exec(5): JOURNAL_STREAM is device:inode of the journal's socket; ours only when stderr is
+// that very socket.
 bool StderrIsJournal() {
   static const bool is_journal = [] {
     const char* stream = std::getenv("JOURNAL_STREAM");
@@ -57,7 +58,8 @@ void WriteToJournal(const Event& event) {
       "SYSLOG_IDENTIFIER=dbagentd",
       "DBAGENT_EVENT=" + event.name,
   };
-  for (const auto& [name, value] : event.fields) lines.push_back(JournalFieldName(name) + "=" + value);
+  for (const auto& [name, value] : event.fields)
+    lines.push_back(JournalFieldName(name) + "=" + value);
   std::vector<iovec> parts;
   for (std::string& line : lines) parts.push_back({line.data(), line.size()});
   sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
@@ -65,7 +67,8 @@ void WriteToJournal(const Event& event) {
 
 // A value on one line: quoted when it holds a space, a quote or a control character.
 std::string LogValue(std::string_view value) {
-  if (!value.empty() && value.find_first_of(" \"\\\n\r\t=") == std::string_view::npos) return std::string(value);
+  if (!value.empty() && value.find_first_of(" \"\\\n\r\t=") == std::string_view::npos)
+    return std::string(value);
   std::string out = "\"";
   for (char c : value) {
     if (c == '\n') {
@@ -83,9 +86,11 @@ std::string LogValue(std::string_view value) {
 }
 
 void WriteToStderr(const Event& event) {
-  std::string line = fmt::format("{} {} {} {}", FormatTime(std::chrono::system_clock::now()), LevelName(event.level), event.name,
-                                 event.text.find('\n') == std::string::npos ? event.text : LogValue(event.text));
-  for (const auto& [name, value] : event.fields) line += fmt::format(" {}={}", name, LogValue(value));
+  std::string line = fmt::format(
+      "{} {} {} {}", FormatTime(std::chrono::system_clock::now()), LevelName(event.level),
+      event.name, event.text.find('\n') == std::string::npos ? event.text : LogValue(event.text));
+  for (const auto& [name, value] : event.fields)
+    line += fmt::format(" {}={}", name, LogValue(value));
   line += '\n';
   // a log that cannot be written has nowhere to be reported
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
@@ -98,7 +103,9 @@ std::string_view LevelName(Level level) {
   return kNames[static_cast<std::size_t>(level)];
 }
 
-void SetLogLevel(Level least_severe) { TheState().level = least_severe; }
+void SetLogLevel(Level least_severe) {
+  TheState().level = least_severe;
+}
 
 void SetLogSink(std::function<void(const Event&)> sink) {
   const std::lock_guard lock(TheState().mutex);

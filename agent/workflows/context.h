@@ -28,16 +28,19 @@ struct Context {
 struct Call {
   std::string caller;
   Deadline deadline = Deadline::Never();
-  std::shared_ptr<StopSwitch> stop;  // the caller went away; for reads only, mutations go on to their end
+  std::shared_ptr<StopSwitch>
+      stop;  // the caller went away; for reads only, mutations go on to their end
 
   OpContext Reading() const { return OpContext(stop, deadline, {}, nullptr); }
 };
 
 // The capability, or UNIMPLEMENTED CAPABILITY_MISSING: the one place where that is answered.
 template <typename Capability>
-Result<Capability*> Require(Capability* capability, std::string_view name, const datastore::Datastore& datastore) {
+Result<Capability*> Require(Capability* capability, std::string_view name,
+                            const datastore::Datastore& datastore) {
   if (capability != nullptr) return capability;
-  return Error(Code::kUnimplemented, "CAPABILITY_MISSING", "the driver of {} has no capability '{}'", datastore.info().product, name)
+  return Error(Code::kUnimplemented, "CAPABILITY_MISSING",
+               "the driver of {} has no capability '{}'", datastore.info().product, name)
       .WithHint("`dbagentctl instance capabilities` lists what it has");
 }
 

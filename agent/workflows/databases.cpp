@@ -9,13 +9,15 @@ Result<datastore::DatabaseAdmin*> Databases::Admin() const {
   return Require(context_.datastore.databases(), "database_admin", context_.datastore);
 }
 
-// ---- create ---------------------------------------------------------------------------------------------------------
+// ---- create
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
 // Which names were there before; a name that cannot be asked for (reserved, invalid) was not.
-Result<std::vector<bool>> WhichExist(const OpContext& ctx, datastore::DatabaseAdmin& admin,
-                                     const google::protobuf::RepeatedPtrField<v1::Database>& databases) {
+Result<std::vector<bool>> WhichExist(
+    const OpContext& ctx, datastore::DatabaseAdmin& admin,
+    const google::protobuf::RepeatedPtrField<v1::Database>& databases) {
   std::vector<bool> existed;
   for (const v1::Database& database : databases) {
     const Result<datastore::DatabaseInfo> found = admin.Get(ctx, database.name());
@@ -27,8 +29,10 @@ Result<std::vector<bool>> WhichExist(const OpContext& ctx, datastore::DatabaseAd
 
 }  // namespace
 
-Status Databases::CreateAll(const OpContext& ctx, const google::protobuf::RepeatedPtrField<v1::Database>& databases,
-                            const std::vector<bool>& existed, bool recovering, v1::CreateDatabasesResponse& response) {
+Status Databases::CreateAll(const OpContext& ctx,
+                            const google::protobuf::RepeatedPtrField<v1::Database>& databases,
+                            const std::vector<bool>& existed, bool recovering,
+                            v1::CreateDatabasesResponse& response) {
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin, Admin());
   for (int i = 0; i < databases.size(); ++i) {
     const datastore::DatabaseSpec spec = ToSpec(databases[i]);
@@ -55,7 +59,8 @@ Status Databases::CreateAll(const OpContext& ctx, const google::protobuf::Repeat
   return Ok();
 }
 
-Result<v1::CreateDatabasesResponse> Databases::Create(const Call& call, const v1::CreateDatabasesRequest& request) {
+Result<v1::CreateDatabasesResponse> Databases::Create(const Call& call,
+                                                      const v1::CreateDatabasesRequest& request) {
   RETURN_IF_ERROR(CheckBatch(request.databases_size(), "databases"));
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin, Admin());
   std::vector<std::string> names;
@@ -63,24 +68,29 @@ Result<v1::CreateDatabasesResponse> Databases::Create(const Call& call, const v1
   return RunMutation<v1::CreateDatabasesRequest, v1::CreateDatabasesResponse>(
       context_, call, "database.create", names, request,
       [&](operations::Running& running, v1::CreateDatabasesResponse& response) -> Status {
-        ASSIGN_OR_RETURN(const std::vector<bool> existed, WhichExist(running.ctx(), *admin, request.databases()));
+        ASSIGN_OR_RETURN(const std::vector<bool> existed,
+                         WhichExist(running.ctx(), *admin, request.databases()));
         RETURN_IF_ERROR(SaveMutationPlan(running, request, existed));
         return CreateAll(running.ctx(), request.databases(), existed, false, response);
       });
 }
 
-// ---- list, get ------------------------------------------------------------------------------------------------------
+// ---- list, get
+// ------------------------------------------------------------------------------------------------------
 
-Result<v1::ListDatabasesResponse> Databases::List(const Call& call, const v1::ListDatabasesRequest& request) {
+Result<v1::ListDatabasesResponse> Databases::List(const Call& call,
+                                                  const v1::ListDatabasesRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin, Admin());
   ASSIGN_OR_RETURN(PageAsked asked, ReadPage(context_.operations, request.page(), "databases"));
-  ASSIGN_OR_RETURN(const datastore::Page<datastore::DatabaseInfo> page,
-                   admin->List(call.Reading(), {asked.limit, std::move(asked.after)}, request.with_size()));
+  ASSIGN_OR_RETURN(
+      const datastore::Page<datastore::DatabaseInfo> page,
+      admin->List(call.Reading(), {asked.limit, std::move(asked.after)}, request.with_size()));
   v1::ListDatabasesResponse response;
   for (const datastore::DatabaseInfo& info : page.items) *response.add_databases() = ToProto(info);
   if (page.more && !page.items.empty()) {
-    response.mutable_page()->set_next_page_token(MakePageToken(context_.operations, "databases", page.items.back().name));
+    response.mutable_page()->set_next_page_token(
+        MakePageToken(context_.operations, "databases", page.items.back().name));
   }
   return response;
 }
@@ -92,9 +102,11 @@ Result<v1::Database> Databases::Get(const Call& call, const v1::GetDatabaseReque
   return ToProto(info);
 }
 
-// ---- update ---------------------------------------------------------------------------------------------------------
+// ---- update
+// ---------------------------------------------------------------------------------------------------------
 
-Status Databases::UpdateOne(const OpContext& ctx, const v1::UpdateDatabaseRequest& request, v1::Database& response) {
+Status Databases::UpdateOne(const OpContext& ctx, const v1::UpdateDatabaseRequest& request,
+                            v1::Database& response) {
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin, Admin());
   datastore::DatabaseChange change;
   const v1::Database& database = request.database();
@@ -109,8 +121,8 @@ Status Databases::UpdateOne(const OpContext& ctx, const v1::UpdateDatabaseReques
     } else if (field == "connection_limit") {
       change.connection_limit = database.has_connection_limit() ? database.connection_limit() : -1;
     } else {
-      return Error(Code::kInvalidArgument, "UPDATE_MASK_INVALID", "unable to update database '{}': '{}' cannot be changed",
-                   database.name(), field)
+      return Error(Code::kInvalidArgument, "UPDATE_MASK_INVALID",
+                   "unable to update database '{}': '{}' cannot be changed", database.name(), field)
           .WithHint("update_mask may name character_set, collation, owner, connection_limit");
     }
   }
@@ -121,8 +133,8 @@ Status Databases::UpdateOne(const OpContext& ctx, const v1::UpdateDatabaseReques
 
 Result<v1::Database> Databases::Update(const Call& call, const v1::UpdateDatabaseRequest& request) {
   if (request.update_mask().paths().empty()) {
-    return Error(Code::kInvalidArgument, "UPDATE_MASK_INVALID", "unable to update database '{}': update_mask is empty",
-                 request.database().name())
+    return Error(Code::kInvalidArgument, "UPDATE_MASK_INVALID",
+                 "unable to update database '{}': update_mask is empty", request.database().name())
         .WithHint("name the fields to change");
   }
   return RunMutation<v1::UpdateDatabaseRequest, v1::Database>(
@@ -135,10 +147,11 @@ Result<v1::Database> Databases::Update(const Call& call, const v1::UpdateDatabas
       });
 }
 
-// ---- delete ---------------------------------------------------------------------------------------------------------
+// ---- delete
+// ---------------------------------------------------------------------------------------------------------
 
-Status Databases::DeleteAll(const OpContext& ctx, const v1::DeleteDatabasesRequest& request, bool recovering,
-                            v1::DeleteDatabasesResponse& response) {
+Status Databases::DeleteAll(const OpContext& ctx, const v1::DeleteDatabasesRequest& request,
+                            bool recovering, v1::DeleteDatabasesResponse& response) {
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin, Admin());
   for (int i = 0; i < request.names_size(); ++i) {
     const Result<bool> dropped = [&]() -> Result<bool> {
@@ -158,7 +171,8 @@ Status Databases::DeleteAll(const OpContext& ctx, const v1::DeleteDatabasesReque
   return Ok();
 }
 
-Result<v1::DeleteDatabasesResponse> Databases::Delete(const Call& call, const v1::DeleteDatabasesRequest& request) {
+Result<v1::DeleteDatabasesResponse> Databases::Delete(const Call& call,
+                                                      const v1::DeleteDatabasesRequest& request) {
   RETURN_IF_ERROR(CheckBatch(request.names_size(), "names"));
   return RunMutation<v1::DeleteDatabasesRequest, v1::DeleteDatabasesResponse>(
       context_, call, "database.delete", {request.names().begin(), request.names().end()}, request,
@@ -168,20 +182,24 @@ Result<v1::DeleteDatabasesResponse> Databases::Delete(const Call& call, const v1
       });
 }
 
-// ---- recovery: all three say in the journal what is wanted, so they are finished -------------------------------------
+// ---- recovery: all three say in the journal what is wanted, so they are finished
+// -------------------------------------
 
 void Databases::RegisterRecovery() {
   OnRecoverRequest<v1::CreateDatabasesRequest>(
       context_.operations, "database.create",
-      [this](operations::Running& running, const internal::MutationPlan& plan, const v1::CreateDatabasesRequest& request) -> Status {
+      [this](operations::Running& running, const internal::MutationPlan& plan,
+             const v1::CreateDatabasesRequest& request) -> Status {
         v1::CreateDatabasesResponse response;
-        RETURN_IF_ERROR(CreateAll(running.ctx(), request.databases(), {plan.existed().begin(), plan.existed().end()}, true, response));
+        RETURN_IF_ERROR(CreateAll(running.ctx(), request.databases(),
+                                  {plan.existed().begin(), plan.existed().end()}, true, response));
         running.SetResult(Serialise(response));
         return Ok();
       });
   OnRecoverRequest<v1::UpdateDatabaseRequest>(
       context_.operations, "database.update",
-      [this](operations::Running& running, const internal::MutationPlan&, const v1::UpdateDatabaseRequest& request) -> Status {
+      [this](operations::Running& running, const internal::MutationPlan&,
+             const v1::UpdateDatabaseRequest& request) -> Status {
         v1::Database response;
         RETURN_IF_ERROR(UpdateOne(running.ctx(), request, response));
         running.SetResult(Serialise(response));
@@ -189,7 +207,8 @@ void Databases::RegisterRecovery() {
       });
   OnRecoverRequest<v1::DeleteDatabasesRequest>(
       context_.operations, "database.delete",
-      [this](operations::Running& running, const internal::MutationPlan&, const v1::DeleteDatabasesRequest& request) -> Status {
+      [this](operations::Running& running, const internal::MutationPlan&,
+             const v1::DeleteDatabasesRequest& request) -> Status {
         v1::DeleteDatabasesResponse response;
         RETURN_IF_ERROR(DeleteAll(running.ctx(), request, true, response));
         running.SetResult(Serialise(response));

@@ -11,19 +11,26 @@ namespace {
 
 v1::InstanceState StateOf(datastore::HealthState state) {
   switch (state) {
-    case datastore::HealthState::kNotPrepared: return v1::NOT_PREPARED;
-    case datastore::HealthState::kStopped: return v1::STOPPED;
-    case datastore::HealthState::kStarting: return v1::STARTING;
-    case datastore::HealthState::kHealthy: return v1::HEALTHY;
-    case datastore::HealthState::kUnresponsive: return v1::UNRESPONSIVE;
-    case datastore::HealthState::kCrashed: return v1::CRASHED;
+    case datastore::HealthState::kNotPrepared:
+      return v1::NOT_PREPARED;
+    case datastore::HealthState::kStopped:
+      return v1::STOPPED;
+    case datastore::HealthState::kStarting:
+      return v1::STARTING;
+    case datastore::HealthState::kHealthy:
+      return v1::HEALTHY;
+    case datastore::HealthState::kUnresponsive:
+      return v1::UNRESPONSIVE;
+    case datastore::HealthState::kCrashed:
+      return v1::CRASHED;
   }
   return v1::INSTANCE_STATE_UNSPECIFIED;
 }
 
 }  // namespace
 
-InstanceMonitor::InstanceMonitor(const config::Settings& settings, const os::Volume& volume, datastore::Datastore& datastore)
+InstanceMonitor::InstanceMonitor(const config::Settings& settings, const os::Volume& volume,
+                                 datastore::Datastore& datastore)
     : settings_(settings), volume_(volume), datastore_(datastore) {}
 
 InstanceMonitor::~InstanceMonitor() {
@@ -79,7 +86,8 @@ v1::Instance InstanceMonitor::Look(bool preparing) {
   instance.set_product(info.product);
   instance.set_installed_version(info.version);
   instance.set_port(settings_.datastore.port);
-  for (const std::string& address : settings_.datastore.bind_addresses) instance.add_bind_addresses(address);
+  for (const std::string& address : settings_.datastore.bind_addresses)
+    instance.add_bind_addresses(address);
   instance.set_agent_version(DBAGENT_VERSION);
   instance.set_mode("direct");
   instance.set_service_manager("child");
@@ -112,16 +120,19 @@ void InstanceMonitor::Run() {
     lock.unlock();
     v1::Instance seen = Look(preparing);
     lock.lock();
-    const bool changed = seen.state() != current_.state() || seen.id() != current_.id() || seen.server_version() != current_.server_version();
+    const bool changed = seen.state() != current_.state() || seen.id() != current_.id() ||
+                         seen.server_version() != current_.server_version();
     if (seen.state() != current_.state()) {
-      telemetry::LogInfo("instance.state", fmt::format("the instance is {}", v1::InstanceState_Name(seen.state())),
+      telemetry::LogInfo("instance.state",
+                         fmt::format("the instance is {}", v1::InstanceState_Name(seen.state())),
                          {{"state", v1::InstanceState_Name(seen.state())},
                           {"was", v1::InstanceState_Name(current_.state())},
                           {"detail", seen.detail()}});
     }
     current_ = std::move(seen);
     if (!changed) continue;
-    // under the lock: a subscriber that went away must not be called any more, and the calls do not block
+    // under the lock: a subscriber that went away must not be called any more, and the calls do not
+    // block
     for (const auto& [key, call] : subscribers_) call(current_.state());
   }
 }

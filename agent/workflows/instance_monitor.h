@@ -14,11 +14,12 @@
 
 namespace dbagent::workflows {
 
-// Knows the instance's state: asks the driver every second, and at once when poked. Tells subscribers of changes, and
-// logs them. Threads: any.
+// Knows the instance's state: asks the driver every second, and at once when poked. Tells
+// subscribers of changes, and logs them. Threads: any.
 class InstanceMonitor {
  public:
-  InstanceMonitor(const config::Settings& settings, const os::Volume& volume, datastore::Datastore& datastore);
+  InstanceMonitor(const config::Settings& settings, const os::Volume& volume,
+                  datastore::Datastore& datastore);
   ~InstanceMonitor();
 
   void Start();
@@ -28,8 +29,8 @@ class InstanceMonitor {
   void Poke();
   // Prepare is running (the server's own state means nothing then).
   void SetPreparing(bool preparing);
-  // `changed` is called with the new state from the monitor's thread, must not block and must not ask the monitor; ends
-  // with the returned object.
+  // `changed` is called with the new state from the monitor's thread, must not block and must not
+  // ask the monitor; ends with the returned object.
   std::shared_ptr<void> Subscribe(std::function<void(v1::InstanceState)> changed);
 
  private:

@@ -8,15 +8,19 @@
 
 namespace dbagent::workflows {
 namespace {
-os::Path FileOf(const os::Volume& volume) { return volume.agent() / "instance"; }
+os::Path FileOf(const os::Volume& volume) {
+  return volume.agent() / "instance";
+}
 }  // namespace
 
 Status WriteInstanceRecord(const os::Volume& volume, const InstanceRecord& record) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(record.prepared.time_since_epoch()).count();
-  return os::WriteFileAtomic(FileOf(volume),
-                             fmt::format("id={}\ndatastore={}\nproduct={}\nversion={}\nprepared={}\n", record.id, record.datastore,
-                                         record.product, record.version, seconds),
-                             0600);
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(record.prepared.time_since_epoch()).count();
+  return os::WriteFileAtomic(
+      FileOf(volume),
+      fmt::format("id={}\ndatastore={}\nproduct={}\nversion={}\nprepared={}\n", record.id,
+                  record.datastore, record.product, record.version, seconds),
+      0600);
 }
 
 Result<std::optional<InstanceRecord>> ReadInstanceRecord(const os::Volume& volume) {
@@ -27,18 +31,24 @@ Result<std::optional<InstanceRecord>> ReadInstanceRecord(const os::Volume& volum
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const std::string line = text.substr(at, end - at);
-    if (const std::size_t equals = line.find('='); equals != std::string::npos) fields[line.substr(0, equals)] = line.substr(equals + 1);
+    if (const std::size_t equals = line.find('='); equals != std::string::npos)
+      fields[line.substr(0, equals)] = line.substr(equals + 1);
     at = end + 1;
   }
   std::int64_t seconds = 0;
   const std::string& prepared = fields["prepared"];
-  const auto [end, error] = std::from_chars(prepared.data(), prepared.data() + prepared.size(), seconds);
+  const auto [end, error] =
+      std::from_chars(prepared.data(), prepared.data() + prepared.size(), seconds);
   if (fields["id"].empty() || fields["datastore"].empty() || error != std::errc()) {
-    return Error(Code::kDataLoss, "INSTANCE_RECORD_CORRUPT", "unable to read the instance's record '{}': a field is missing",
+    return Error(Code::kDataLoss, "INSTANCE_RECORD_CORRUPT",
+                 "unable to read the instance's record '{}': a field is missing",
                  FileOf(volume).native())
-        .WithHint("it holds lines id=, datastore=, product=, version=, prepared= (Unix seconds); the databases are not touched");
+        .WithHint(
+            "it holds lines id=, datastore=, product=, version=, prepared= (Unix seconds); the "
+            "databases are not touched");
   }
-  return std::optional<InstanceRecord>({fields["id"], fields["datastore"], fields["product"], fields["version"],
+  return std::optional<InstanceRecord>({fields["id"], fields["datastore"], fields["product"],
+                                        fields["version"],
                                         WallTime(std::chrono::seconds(seconds))});
 }
 

@@ -9,8 +9,8 @@
 
 namespace dbagent::workflows {
 
-// Which instance lives on the volume: <volume>/agent/instance, written as the last step of Prepare. While there is none,
-// the volume is empty as far as users are concerned.
+// Which instance lives on the volume: <volume>/agent/instance, written as the last step of Prepare.
+// While there is none, the volume is empty as far as users are concerned.
 struct InstanceRecord {
   std::string id;         // UUID
   std::string datastore;  // the driver's kind

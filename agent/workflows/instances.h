@@ -9,8 +9,9 @@ namespace dbagent::workflows {
 
 // The mutating half of InstanceService: Prepare (prepare.cpp), Start, Stop, Restart. Threads: any.
 //
-// Prepare that fails, is cancelled or killed is undone whole: server stopped, link, generation and configuration removed.
-// It is done when the instance's record is written, its last step. Start, Stop and Restart are finished by recovery.
+// Prepare that fails, is cancelled or killed is undone whole: server stopped, link, generation and
+// configuration removed. It is done when the instance's record is written, its last step. Start,
+// Stop and Restart are finished by recovery.
 class Instances {
  public:
   Instances(const Context& context, Databases& databases, Users& users)

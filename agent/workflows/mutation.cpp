@@ -7,7 +7,8 @@ namespace dbagent::workflows {
 
 Status CheckBatch(int items, std::string_view what) {
   if (items >= 1 && items <= kLargestBatch) return Ok();
-  return Error(Code::kInvalidArgument, "BATCH_SIZE_INVALID", "{} has {} items, 1 to {} are allowed", what, items, kLargestBatch)
+  return Error(Code::kInvalidArgument, "BATCH_SIZE_INVALID", "{} has {} items, 1 to {} are allowed",
+               what, items, kLargestBatch)
       .WithHint("send several calls");
 }
 
@@ -22,12 +23,13 @@ std::string Serialise(const google::protobuf::MessageLite& message) {
 }
 
 Status NotBegun(const operations::Running& running) {
-  return Error(Code::kAborted, "INTERRUPTED", "the agent was stopped before operation '{}' began; nothing was done", running.id())
+  return Error(Code::kAborted, "INTERRUPTED",
+               "the agent was stopped before operation '{}' began; nothing was done", running.id())
       .WithHint("repeat the call");
 }
 
-Status SaveMutationPlan(operations::Running& running, const google::protobuf::MessageLite& request, const std::vector<bool>& existed,
-                        const std::string& credential_digest) {
+Status SaveMutationPlan(operations::Running& running, const google::protobuf::MessageLite& request,
+                        const std::vector<bool>& existed, const std::string& credential_digest) {
   internal::MutationPlan plan;
   plan.set_begun(true);
   plan.set_request(Serialise(request));

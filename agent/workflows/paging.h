@@ -16,9 +16,11 @@ struct PageAsked {
   bool from_token = false;           // `after` came from a token (else from start_after)
 };
 
-// `list` names the list with its filters; a token of another list is refused. Tokens carry a keyed checksum, so that a
-// made-up or cut one is refused too. PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
-Result<PageAsked> ReadPage(const operations::Operations& keys, const v1::PageRequest& request, std::string_view list);
-std::string MakePageToken(const operations::Operations& keys, std::string_view list, std::string_view last_key);
+// `list` names the list with its filters; a token of another list is refused. Tokens carry a keyed
+// checksum, so that a made-up or cut one is refused too. PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
+Result<PageAsked> ReadPage(const operations::Operations& keys, const v1::PageRequest& request,
+                           std::string_view list);
+std::string MakePageToken(const operations::Operations& keys, std::string_view list,
+                          std::string_view last_key);
 
 }  // namespace dbagent::workflows

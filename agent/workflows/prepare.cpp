@@ -24,7 +24,8 @@ std::shared_ptr<const v1::PrepareInstanceRequest> Keep(const v1::PrepareInstance
 }
 
 Status Duplicate(std::string_view what, const std::string& name) {
-  return Error(Code::kInvalidArgument, "NAME_DUPLICATE", "unable to prepare: {} '{}' stands twice in the request", what, name);
+  return Error(Code::kInvalidArgument, "NAME_DUPLICATE",
+               "unable to prepare: {} '{}' stands twice in the request", what, name);
 }
 
 Result<std::uint64_t> MemoryFor(const v1::PrepareInstanceRequest& request) {
@@ -39,7 +40,8 @@ Result<std::uint64_t> MemoryFor(const v1::PrepareInstanceRequest& request) {
 Status Instances::CheckPrepare(const v1::PrepareInstanceRequest& request) const {
   RETURN_IF_ERROR(Server().status());
   if (request.memory_bytes() != 0 && request.memory_bytes() < kLeastMemory) {
-    return Error(Code::kInvalidArgument, "MEMORY_TOO_SMALL", "unable to prepare: memory_bytes is {}, at least {} are needed",
+    return Error(Code::kInvalidArgument, "MEMORY_TOO_SMALL",
+                 "unable to prepare: memory_bytes is {}, at least {} are needed",
                  request.memory_bytes(), kLeastMemory);
   }
   std::set<std::string> seen;
@@ -51,22 +53,27 @@ Status Instances::CheckPrepare(const v1::PrepareInstanceRequest& request) const 
   }
   seen.clear();
   for (const v1::NewUser& user : request.users()) {
-    const std::string name = ToId(user.user().id(), context_.datastore.info().kind == "mysql").ToString();
+    const std::string name =
+        ToId(user.user().id(), context_.datastore.info().kind == "mysql").ToString();
     if (!seen.insert(name).second) return Duplicate("user", name);
     RETURN_IF_ERROR(users_.Check(user));
   }
   ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record, ReadInstanceRecord(context_.volume));
   if (record) {
-    return Error(Code::kFailedPrecondition, "ALREADY_PREPARED", "unable to prepare: the volume holds instance '{}' ({} {})", record->id,
+    return Error(Code::kFailedPrecondition, "ALREADY_PREPARED",
+                 "unable to prepare: the volume holds instance '{}' ({} {})", record->id,
                  record->product, record->version)
         .WithField("instance", record->id);
   }
   ASSIGN_OR_RETURN(const std::vector<std::uint64_t> generations, context_.volume.Numbers());
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, context_.volume.CurrentNumber());
   if (!generations.empty() || current) {
-    return Error(Code::kFailedPrecondition, "DATA_DIRECTORY_NOT_EMPTY", "unable to prepare: '{}' holds data that is not this agent's doing",
+    return Error(Code::kFailedPrecondition, "DATA_DIRECTORY_NOT_EMPTY",
+                 "unable to prepare: '{}' holds data that is not this agent's doing",
                  context_.volume.generations().native())
-        .WithHint("prepare an empty volume, or move what is there away; the agent never deletes data that it did not make");
+        .WithHint(
+            "prepare an empty volume, or move what is there away; the agent never deletes data "
+            "that it did not make");
   }
   return Ok();
 }
@@ -74,9 +81,11 @@ Status Instances::CheckPrepare(const v1::PrepareInstanceRequest& request) const 
 Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request) {
   ctx.BeginStep("databases", 10);
   v1::CreateDatabasesResponse databases;
-  // PostgreSQL databases may be owned by roles of the same request, MySQL grants name databases: databases without their
-  // owner's grants come first either way, so users go first where a database names an owner.
-  const bool owners = std::any_of(request.databases().begin(), request.databases().end(), [](const v1::Database& d) { return !d.owner().empty(); });
+  // PostgreSQL databases may be owned by roles of the same request, MySQL grants name databases:
+  // databases without their owner's grants come first either way, so users go first where a
+  // database names an owner.
+  const bool owners = std::any_of(request.databases().begin(), request.databases().end(),
+                                  [](const v1::Database& d) { return !d.owner().empty(); });
   v1::CreateUsersResponse users;
   const auto make_users = [&](bool with_grants) -> Status {
     google::protobuf::RepeatedPtrField<v1::NewUser> wanted = request.users();
@@ -91,8 +100,9 @@ Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstance
     return Ok();
   };
   if (owners) RETURN_IF_ERROR(make_users(false));
-  RETURN_IF_ERROR(databases_.CreateAll(ctx, request.databases(), std::vector<bool>(static_cast<std::size_t>(request.databases_size())),
-                                       false, databases));
+  RETURN_IF_ERROR(databases_.CreateAll(
+      ctx, request.databases(),
+      std::vector<bool>(static_cast<std::size_t>(request.databases_size())), false, databases));
   for (const auto& item : databases.items()) {
     if (item.has_error()) return FromProto(item.error()).Wrap("part 'databases'");
   }
@@ -101,9 +111,12 @@ Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstance
   return users_.GrantAll(ctx, request.users()).Wrap("part 'users'");
 }
 
-Status Instances::RunPrepare(operations::Running& running, const v1::PrepareInstanceRequest& request) {
+Status Instances::RunPrepare(operations::Running& running,
+                             const v1::PrepareInstanceRequest& request) {
   const OpContext& ctx = running.ctx();
-  const auto part = [](std::string_view name, Status status) { return std::move(status).Wrap(fmt::format("part '{}'", name)); };
+  const auto part = [](std::string_view name, Status status) {
+    return std::move(status).Wrap(fmt::format("part '{}'", name));
+  };
   internal::PreparePlan plan;
   plan.set_instance_id(NewUuid());
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
@@ -112,7 +125,10 @@ Status Instances::RunPrepare(operations::Running& running, const v1::PrepareInst
   ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
   ctx.BeginStep("configuration", 3);
   ASSIGN_OR_RETURN(const std::uint64_t memory, MemoryFor(request));
-  RETURN_IF_ERROR(part("configuration", server->Configure(ctx, {memory, {request.allowed_networks().begin(), request.allowed_networks().end()}})));
+  RETURN_IF_ERROR(part(
+      "configuration",
+      server->Configure(
+          ctx, {memory, {request.allowed_networks().begin(), request.allowed_networks().end()}})));
   KillPoint("prepare.configured");
 
   ctx.BeginStep("initialise", 50);
@@ -133,8 +149,10 @@ Status Instances::RunPrepare(operations::Running& running, const v1::PrepareInst
   ctx.BeginStep("record", 5);
   RETURN_IF_ERROR(ctx.Poll());
   const datastore::DatastoreInfo& info = context_.datastore.info();
-  RETURN_IF_ERROR(part("record", WriteInstanceRecord(context_.volume, {plan.instance_id(), info.kind, info.product, info.version,
-                                                                       std::chrono::system_clock::now()})));
+  RETURN_IF_ERROR(
+      part("record",
+           WriteInstanceRecord(context_.volume, {plan.instance_id(), info.kind, info.product,
+                                                 info.version, std::chrono::system_clock::now()})));
   KillPoint("prepare.record_written");
   return Ok();
 }
@@ -145,16 +163,21 @@ Status Instances::UndoPrepare(const OpContext& ctx) {
   KillPoint("prepare.undo.stopped");
   RETURN_IF_ERROR(context_.host.RemoveCurrentLink());
   ASSIGN_OR_RETURN(const std::vector<std::uint64_t> generations, context_.volume.Numbers());
-  for (const std::uint64_t number : generations) RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
+  for (const std::uint64_t number : generations)
+    RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
   KillPoint("prepare.undo.removed");
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, os::ListDirectory(context_.volume.config()));
-  for (const std::string& file : files) RETURN_IF_ERROR(os::RemoveTree(context_.volume.config() / file));
+  ASSIGN_OR_RETURN(const std::vector<std::string> files,
+                   os::ListDirectory(context_.volume.config()));
+  for (const std::string& file : files)
+    RETURN_IF_ERROR(os::RemoveTree(context_.volume.config() / file));
   return Ok();
 }
 
-Result<v1::Operation> Instances::Prepare(const Call& call, const v1::PrepareInstanceRequest& request) {
+Result<v1::Operation> Instances::Prepare(const Call& call,
+                                         const v1::PrepareInstanceRequest& request) {
   const auto kept = Keep(request);
-  operations::Spec spec{"instance.prepare", {}, call.caller, request.request_id(), Serialise(request)};
+  operations::Spec spec{
+      "instance.prepare", {}, call.caller, request.request_id(), Serialise(request)};
   // A repeated request is answered before the checks, which its success would fail.
   Result<operations::Record> record = context_.operations.FindRequest(spec);
   if (!record.ok() && record.status().code() != Code::kNotFound) return record.status();
@@ -168,8 +191,9 @@ Result<v1::Operation> Instances::Prepare(const Call& call, const v1::PrepareInst
       outcome = std::move(outcome).Wrap("unable to prepare the instance");
       const Status undone = UndoPrepare(running.ctx().ForCleanup(kUndoBudget));
       if (!undone.ok()) {
-        outcome = std::move(outcome).WithHint(fmt::format("undoing it failed too ({}); mend that, then restart the agent, which tries again",
-                                                          undone.FullMessage()));
+        outcome = std::move(outcome).WithHint(fmt::format(
+            "undoing it failed too ({}); mend that, then restart the agent, which tries again",
+            undone.FullMessage()));
       }
     }
     context_.monitor.SetPreparing(false);
@@ -183,12 +207,14 @@ Result<v1::Operation> Instances::Prepare(const Call& call, const v1::PrepareInst
 void Instances::RegisterRecovery() {
   context_.operations.OnRecover("instance.prepare", [this](operations::Running& running) -> Status {
     ASSIGN_OR_RETURN(const auto plan, Parse<internal::PreparePlan>(running.plan()));
-    ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record, ReadInstanceRecord(context_.volume));
+    ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record,
+                     ReadInstanceRecord(context_.volume));
     if (record && !plan.instance_id().empty() && record->id == plan.instance_id()) return Ok();
     if (plan.instance_id().empty()) return NotBegun(running);
     RETURN_IF_ERROR(UndoPrepare(running.ctx().ForCleanup(kUndoBudget)));
     context_.monitor.Poke();
-    return Error(Code::kAborted, "INTERRUPTED", "the agent was stopped while the instance was prepared; the volume is empty again")
+    return Error(Code::kAborted, "INTERRUPTED",
+                 "the agent was stopped while the instance was prepared; the volume is empty again")
         .WithHint("call Prepare again");
   });
   RegisterServerRecovery();

@@ -11,7 +11,8 @@ constexpr std::chrono::minutes kStartBudget{30};  // crash recovery of a large d
 
 Status CheckTimeout(std::uint32_t seconds) {
   if (seconds <= kLongestStopSeconds) return Ok();
-  return Error(Code::kInvalidArgument, "VALUE_INVALID", "timeout_seconds is {}, at most {} are allowed", seconds, kLongestStopSeconds);
+  return Error(Code::kInvalidArgument, "VALUE_INVALID",
+               "timeout_seconds is {}, at most {} are allowed", seconds, kLongestStopSeconds);
 }
 }  // namespace
 
@@ -40,35 +41,42 @@ Status Instances::StopServer(const OpContext& ctx, std::uint32_t timeout_seconds
 
 Result<v1::Operation> Instances::Start(const Call& call, const v1::StartInstanceRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit({"instance.start", {}, call.caller, request.request_id(), Serialise(request)},
-                                              [this](operations::Running& running) { return StartServer(running.ctx()); }));
+  ASSIGN_OR_RETURN(
+      const operations::Record record,
+      context_.operations.Submit(
+          {"instance.start", {}, call.caller, request.request_id(), Serialise(request)},
+          [this](operations::Running& running) { return StartServer(running.ctx()); }));
   return ToProto(record);
 }
 
 Result<v1::Operation> Instances::Stop(const Call& call, const v1::StopInstanceRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   RETURN_IF_ERROR(CheckTimeout(request.timeout_seconds()));
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit({"instance.stop", {}, call.caller, request.request_id(), Serialise(request)},
-                                              [this, timeout = request.timeout_seconds()](operations::Running& running) -> Status {
-                                                internal::StopPlan plan;
-                                                plan.set_timeout_seconds(timeout);
-                                                RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
-                                                return StopServer(running.ctx(), timeout);
-                                              }));
+  ASSIGN_OR_RETURN(
+      const operations::Record record,
+      context_.operations.Submit(
+          {"instance.stop", {}, call.caller, request.request_id(), Serialise(request)},
+          [this, timeout = request.timeout_seconds()](operations::Running& running) -> Status {
+            internal::StopPlan plan;
+            plan.set_timeout_seconds(timeout);
+            RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+            return StopServer(running.ctx(), timeout);
+          }));
   return ToProto(record);
 }
 
-Result<v1::Operation> Instances::Restart(const Call& call, const v1::RestartInstanceRequest& request) {
+Result<v1::Operation> Instances::Restart(const Call& call,
+                                         const v1::RestartInstanceRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   RETURN_IF_ERROR(CheckTimeout(request.timeout_seconds()));
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit({"instance.restart", {}, call.caller, request.request_id(), Serialise(request)},
-                                              [this, timeout = request.timeout_seconds()](operations::Running& running) -> Status {
-                                                RETURN_IF_ERROR(StopServer(running.ctx(), timeout));
-                                                return StartServer(running.ctx());
-                                              }));
+  ASSIGN_OR_RETURN(
+      const operations::Record record,
+      context_.operations.Submit(
+          {"instance.restart", {}, call.caller, request.request_id(), Serialise(request)},
+          [this, timeout = request.timeout_seconds()](operations::Running& running) -> Status {
+            RETURN_IF_ERROR(StopServer(running.ctx(), timeout));
+            return StartServer(running.ctx());
+          }));
   return ToProto(record);
 }
 
@@ -87,7 +95,9 @@ v1::Capabilities Instances::Capabilities() const {
 
 // A start or restart that was cut off is finished; so is a stop.
 void Instances::RegisterServerRecovery() {
-  context_.operations.OnRecover("instance.start", [this](operations::Running& running) { return StartServer(running.ctx()); });
+  context_.operations.OnRecover("instance.start", [this](operations::Running& running) {
+    return StartServer(running.ctx());
+  });
   context_.operations.OnRecover("instance.restart", [this](operations::Running& running) -> Status {
     RETURN_IF_ERROR(StopServer(running.ctx(), kDefaultStopSeconds));
     return StartServer(running.ctx());

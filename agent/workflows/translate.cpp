@@ -6,14 +6,15 @@
 namespace dbagent::workflows {
 
 void ToTimestamp(WallTime time, google::protobuf::Timestamp& out) {
-  const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+  const auto nanos =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
   out.set_seconds(nanos / 1'000'000'000);
   out.set_nanos(static_cast<std::int32_t>(nanos % 1'000'000'000));
 }
 
 WallTime FromTimestamp(const google::protobuf::Timestamp& time) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds(time.seconds()) +
-                                                                 std::chrono::nanoseconds(time.nanos())));
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(
+      std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos())));
 }
 
 void ToProto(const Status& status, v1::Error& out) {
@@ -26,19 +27,25 @@ void ToProto(const Status& status, v1::Error& out) {
 }
 
 Status FromProto(const v1::Error& error) {
-  Status status = Status(static_cast<Code>(error.code()), error.reason(), error.message()).WithHint(error.hint());
-  for (const auto& [key, value] : error.metadata()) status = std::move(status).WithField(key, value);
+  Status status = Status(static_cast<Code>(error.code()), error.reason(), error.message())
+                      .WithHint(error.hint());
+  for (const auto& [key, value] : error.metadata())
+    status = std::move(status).WithField(key, value);
   return error.retryable() ? std::move(status).AsRetryable() : status;
 }
 
 namespace {
 
 // The wire's state numbers are the journal's (record.h), which a test holds together.
-v1::OperationState ToProto(operations::State state) { return static_cast<v1::OperationState>(state); }
+v1::OperationState ToProto(operations::State state) {
+  return static_cast<v1::OperationState>(state);
+}
 
 }  // namespace
 
-operations::State FromProto(v1::OperationState state) { return static_cast<operations::State>(state); }
+operations::State FromProto(v1::OperationState state) {
+  return static_cast<operations::State>(state);
+}
 
 v1::Operation ToProto(const operations::Record& record) {
   v1::Operation out;
@@ -51,7 +58,8 @@ v1::Operation ToProto(const operations::Record& record) {
   if (record.ended) ToTimestamp(*record.ended, *out.mutable_end_time());
   v1::Progress& progress = *out.mutable_progress();
   progress.set_step(record.progress.step);
-  progress.set_percent(record.state == operations::State::kSucceeded ? 100 : record.progress.percent);
+  progress.set_percent(record.state == operations::State::kSucceeded ? 100
+                                                                     : record.progress.percent);
   progress.set_bytes_done(record.progress.bytes_done);
   progress.set_bytes_total(record.progress.bytes_total);
   progress.set_bytes_per_second(record.progress.bytes_per_second);
@@ -60,7 +68,8 @@ v1::Operation ToProto(const operations::Record& record) {
   out.set_caller(record.caller);
   out.set_backup_id(record.backup_id);
   const operations::Kind* kind = operations::FindKind(record.kind);
-  out.set_cancellable(kind != nullptr && kind->cancellable && record.state == operations::State::kRunning);
+  out.set_cancellable(kind != nullptr && kind->cancellable &&
+                      record.state == operations::State::kRunning);
   for (const std::string& note : record.notes) out.add_notes(note);
   return out;
 }
@@ -78,7 +87,8 @@ v1::Database ToProto(const datastore::DatabaseInfo& info) {
 }
 
 datastore::DatabaseSpec ToSpec(const v1::Database& database) {
-  datastore::DatabaseSpec spec{database.name(), database.character_set(), database.collation(), database.ctype(), database.owner(), {}};
+  datastore::DatabaseSpec spec{database.name(),  database.character_set(), database.collation(),
+                               database.ctype(), database.owner(),         {}};
   if (database.has_connection_limit()) spec.connection_limit = database.connection_limit();
   return spec;
 }
@@ -112,7 +122,8 @@ v1::User ToProto(const datastore::UserInfo& info, bool mysql) {
   if (a.create_database) role.set_create_database(*a.create_database);
   if (a.create_role) role.set_create_role(*a.create_role);
   if (a.connection_limit) role.set_connection_limit(*a.connection_limit);
-  if (a.valid_until && *a.valid_until != WallTime::max()) ToTimestamp(*a.valid_until, *role.mutable_valid_until());
+  if (a.valid_until && *a.valid_until != WallTime::max())
+    ToTimestamp(*a.valid_until, *role.mutable_valid_until());
   if (a.member_of) {
     for (const std::string& name : *a.member_of) role.add_member_of(name);
   }
@@ -121,8 +132,9 @@ v1::User ToProto(const datastore::UserInfo& info, bool mysql) {
 
 Result<datastore::UserAttributes> ToAttributes(const v1::User& user, bool mysql) {
   if (mysql ? user.has_postgresql() : user.has_mysql()) {
-    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED", "user '{}' has the attributes of a {}, and this datastore is {}",
-                 user.id().name(), mysql ? "PostgreSQL role" : "MySQL account", mysql ? "MySQL" : "PostgreSQL");
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "user '{}' has the attributes of a {}, and this datastore is {}", user.id().name(),
+                 mysql ? "PostgreSQL role" : "MySQL account", mysql ? "MySQL" : "PostgreSQL");
   }
   datastore::UserAttributes out;
   if (user.has_mysql()) {
@@ -139,7 +151,8 @@ Result<datastore::UserAttributes> ToAttributes(const v1::User& user, bool mysql)
     if (role.has_create_role()) out.create_role = role.create_role();
     if (role.has_connection_limit()) out.connection_limit = role.connection_limit();
     if (role.has_valid_until()) out.valid_until = FromTimestamp(role.valid_until());
-    if (role.member_of_size() > 0) out.member_of = std::vector<std::string>(role.member_of().begin(), role.member_of().end());
+    if (role.member_of_size() > 0)
+      out.member_of = std::vector<std::string>(role.member_of().begin(), role.member_of().end());
   }
   return out;
 }
@@ -156,15 +169,20 @@ v1::DatabaseGrant ToProto(const datastore::Grant& grant) {
 
 Result<datastore::Grant> ToGrant(const v1::DatabaseGrant& grant) {
   const auto invalid = [&](std::string_view what) {
-    return Error(Code::kInvalidArgument, "VALUE_INVALID", "a grant on database '{}' {}", grant.database(), what);
+    return Error(Code::kInvalidArgument, "VALUE_INVALID", "a grant on database '{}' {}",
+                 grant.database(), what);
   };
   if (grant.database().empty()) return invalid("names no database");
-  if (!grant.object().empty()) return invalid("names an object; only whole databases can be granted");
+  if (!grant.object().empty())
+    return invalid("names an object; only whole databases can be granted");
   if (!v1::PrivilegeSet_IsValid(grant.set())) return invalid("has an unknown set");
   const bool has_set = grant.set() != v1::PRIVILEGE_SET_UNSPECIFIED;
-  if (has_set == (grant.privileges_size() > 0)) return invalid("must have either a set or privileges");
-  return datastore::Grant{grant.database(), "", static_cast<datastore::PrivilegeSet>(grant.set()),
-                          std::vector<std::string>(grant.privileges().begin(), grant.privileges().end()), grant.with_grant_option()};
+  if (has_set == (grant.privileges_size() > 0))
+    return invalid("must have either a set or privileges");
+  return datastore::Grant{
+      grant.database(), "", static_cast<datastore::PrivilegeSet>(grant.set()),
+      std::vector<std::string>(grant.privileges().begin(), grant.privileges().end()),
+      grant.with_grant_option()};
 }
 
 }  // namespace dbagent::workflows

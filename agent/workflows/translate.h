@@ -13,8 +13,8 @@
 #include "dbagent/v1/operation.pb.h"
 #include "dbagent/v1/user.pb.h"
 
-// Between the wire contract and the driver contract, both ways. What one side cannot say is an error
-// (FIELD_UNSUPPORTED, VALUE_INVALID), never dropped.
+// Between the wire contract and the driver contract, both ways. What one side cannot say is an
+// error (FIELD_UNSUPPORTED, VALUE_INVALID), never dropped.
 namespace dbagent::workflows {
 
 void ToTimestamp(WallTime time, google::protobuf::Timestamp& out);

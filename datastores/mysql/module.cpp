@@ -2,9 +2,10 @@
 
 #include "datastores/mysql/driver.h"
 
-extern "C" __attribute__((visibility("default"))) const dbagent::datastore::Module* dbagent_datastore_module() {
+extern "C" __attribute__((visibility("default"))) const dbagent::datastore::Module*
+dbagent_datastore_module() {
   static const dbagent::datastore::Module module = {
-      dbagent::datastore::kModuleMagic, dbagent::datastore::kContractVersion, DBAGENT_BUILD_ID, "mysql",
-      [] { return dbagent::datastore::mysql::MakeDriver().release(); }};
+      dbagent::datastore::kModuleMagic, dbagent::datastore::kContractVersion, DBAGENT_BUILD_ID,
+      "mysql", [] { return dbagent::datastore::mysql::MakeDriver().release(); }};
   return &module;
 }

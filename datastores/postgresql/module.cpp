@@ -2,9 +2,10 @@
 
 #include "datastores/postgresql/driver.h"
 
-extern "C" __attribute__((visibility("default"))) const dbagent::datastore::Module* dbagent_datastore_module() {
+extern "C" __attribute__((visibility("default"))) const dbagent::datastore::Module*
+dbagent_datastore_module() {
   static const dbagent::datastore::Module module = {
-      dbagent::datastore::kModuleMagic, dbagent::datastore::kContractVersion, DBAGENT_BUILD_ID, "postgresql",
-      [] { return dbagent::datastore::postgresql::MakeDriver().release(); }};
+      dbagent::datastore::kModuleMagic, dbagent::datastore::kContractVersion, DBAGENT_BUILD_ID,
+      "postgresql", [] { return dbagent::datastore::postgresql::MakeDriver().release(); }};
   return &module;
 }

@@ -9,7 +9,9 @@ namespace {
 Arguments arguments;
 }
 
-const Arguments& TheArguments() { return arguments; }
+const Arguments& TheArguments() {
+  return arguments;
+}
 
 void ParseArguments(int argc, char** argv) {
   static constexpr std::string_view kServer = "--server=";

@@ -1,5 +1,6 @@
-// gtest's main for every test program. Database servers refuse to run as root, and tests should need no privilege: when
-// started as root it becomes the user DBAGENT_TEST_USER (default `dbagent-test`, which tests/run makes).
+// gtest's main for every test program. Database servers refuse to run as root, and tests should
+// need no privilege: when started as root it becomes the user DBAGENT_TEST_USER (default
+// `dbagent-test`, which tests/run makes).
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
@@ -19,10 +20,13 @@ bool DropRoot() {
   if (name == nullptr) name = "dbagent-test";
   const passwd* user = getpwnam(name);
   if (user == nullptr) {
-    std::fprintf(stderr, "no user '%s' to run the tests as; tests/run makes it, or: useradd --system %s\n", name, name);
+    std::fprintf(stderr,
+                 "no user '%s' to run the tests as; tests/run makes it, or: useradd --system %s\n",
+                 name, name);
     return false;
   }
-  return initgroups(name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0;
+  return initgroups(name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
+         setuid(user->pw_uid) == 0;
 }
 
 }  // namespace

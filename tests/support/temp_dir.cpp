@@ -19,7 +19,8 @@ TempDir::TempDir() {
 TempDir::~TempDir() {
   std::error_code error;
   std::filesystem::remove_all(path_, error);
-  if (error) std::fprintf(stderr, "unable to remove '%s': %s\n", path_.c_str(), error.message().c_str());
+  if (error)
+    std::fprintf(stderr, "unable to remove '%s': %s\n", path_.c_str(), error.message().c_str());
 }
 
 }  // namespace dbagent::tests

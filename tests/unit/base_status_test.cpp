@@ -8,13 +8,18 @@
 namespace dbagent {
 namespace {
 
-Status Missing() { return Error(Code::kNotFound, "DATABASE_NOT_FOUND", "no database '{}'", "shop").WithHint("list them"); }
+Status Missing() {
+  return Error(Code::kNotFound, "DATABASE_NOT_FOUND", "no database '{}'", "shop")
+      .WithHint("list them");
+}
 
 TEST(Status, KeepsTheInnermostHintAndJoinsTheCauses) {
-  const Status outer = Error(Code::kInternal, "BACKUP_FAILED", "unable to back up").WithCause(Missing());
+  const Status outer =
+      Error(Code::kInternal, "BACKUP_FAILED", "unable to back up").WithCause(Missing());
   EXPECT_EQ(outer.FullMessage(), "unable to back up: no database 'shop'");
   EXPECT_EQ(outer.hint(), "list them");
-  EXPECT_EQ(outer.ToString(), "INTERNAL BACKUP_FAILED: unable to back up: no database 'shop' (hint: list them)");
+  EXPECT_EQ(outer.ToString(),
+            "INTERNAL BACKUP_FAILED: unable to back up: no database 'shop' (hint: list them)");
 }
 
 TEST(Status, WrapKeepsReasonAndCode) {
@@ -27,7 +32,8 @@ TEST(Status, WrapKeepsReasonAndCode) {
 #ifdef DBAGENT_CHECKED
 TEST(StatusDeathTest, AbortsWhenNobodyLookedAtIt) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_DEATH({ const Status dropped = Missing(); }, "dropped unread: NOT_FOUND DATABASE_NOT_FOUND");
+  EXPECT_DEATH({ const Status dropped = Missing(); },
+               "dropped unread: NOT_FOUND DATABASE_NOT_FOUND");
 }
 #endif
 

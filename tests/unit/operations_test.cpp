@@ -1,0 +1,255 @@
+#include "agent/operations/operations.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <latch>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace dbagent::operations {
+namespace {
+
+using tests::ReasonOf;
+
+class OperationsTest : public testing::Test {
+ protected:
+  std::unique_ptr<Operations> Open() {
+    Result<std::unique_ptr<Operations>> opened =
+        Operations::Open({dir_ / "journal", dir_ / "key", {}, std::chrono::milliseconds(20)});
+    EXPECT_TRUE(tests::IsOk(opened));
+    return opened.ok() ? *std::move(opened) : nullptr;
+  }
+  static Spec Create(std::string name, std::string request_id = "") {
+    return {"database.create", {name}, "tester", std::move(request_id), "create " + name};
+  }
+  static State WaitForEnd(Operations& operations, const std::string& id) {
+    for (int i = 0; i < 1000; ++i) {
+      const Result<Record> record = operations.Get(id);
+      if (record.ok() && HasEnded(record->state)) return record->state;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return State::kPending;
+  }
+
+  tests::TempDir dir_;
+};
+
+TEST_F(OperationsTest, AnswersARepeatedRequestFromTheJournalWithoutDoingItTwice) {
+  const auto operations = Open();
+  int done = 0;
+  const auto body = [&](Running& running) -> Status {
+    ++done;
+    running.SetResult("made");
+    return Ok();
+  };
+  ASSERT_OK_AND_ASSIGN(const Record first,
+                       operations->RunQuick(Create("shop", "id-1"), Deadline::Never(), body));
+  ASSERT_OK_AND_ASSIGN(const Record second,
+                       operations->RunQuick(Create("shop", "id-1"), Deadline::Never(), body));
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(second.id, first.id);
+  EXPECT_EQ(second.result, "made");
+}
+
+TEST_F(OperationsTest, RefusesARequestIdForAnotherRequest) {
+  const auto operations = Open();
+  const auto body = [](Running&) { return Ok(); };
+  ASSERT_OK(operations->RunQuick(Create("shop", "id-1"), Deadline::Never(), body));
+  EXPECT_EQ(ReasonOf(operations->RunQuick(Create("stock", "id-1"), Deadline::Never(), body)),
+            "REQUEST_ID_REUSED");
+}
+
+TEST_F(OperationsTest, LetsAFailedRequestBeTriedAgainWithItsId) {
+  const auto operations = Open();
+  EXPECT_EQ(ReasonOf(operations->RunQuick(
+                Create("shop", "id-1"), Deadline::Never(),
+                [](Running&) { return Error(Code::kUnavailable, "SERVER_UNAVAILABLE", "down"); })),
+            "SERVER_UNAVAILABLE");
+  EXPECT_OK(operations->RunQuick(Create("shop", "id-1"), Deadline::Never(),
+                                 [](Running&) { return Ok(); }));
+}
+
+TEST_F(OperationsTest, KeepsNoResultThatHeldASecret) {
+  const auto operations = Open();
+  const Spec spec{"user.enable_root", {"root"}, "tester", "id-1", "enable"};
+  const auto body = [](Running& running) -> Status {
+    running.SetResult("hunter2", true);
+    return Ok();
+  };
+  ASSERT_OK(operations->RunQuick(spec, Deadline::Never(), body));
+  EXPECT_EQ(ReasonOf(operations->RunQuick(spec, Deadline::Never(), body)), "ALREADY_APPLIED");
+}
+
+TEST_F(OperationsTest, AnswersAConflictAtOnceWithTheHolder) {
+  const auto operations = Open();
+  std::promise<void> release;
+  ASSERT_OK_AND_ASSIGN(
+      const Record holder,
+      operations->Submit({"instance.restart", {}, "tester", "", ""}, [&](Running&) {
+        release.get_future().wait();
+        return Ok();
+      }));
+  const Result<Record> refused =
+      operations->RunQuick(Create("shop"), Deadline::Never(), [](Running&) { return Ok(); });
+  EXPECT_EQ(ReasonOf(refused), "LOCK_HELD");
+  EXPECT_EQ(refused.status().metadata().at("operation"), holder.id);
+  release.set_value();
+  EXPECT_EQ(WaitForEnd(*operations, holder.id), State::kSucceeded);
+  EXPECT_OK(operations->RunQuick(Create("shop"), Deadline::Never(), [](Running&) { return Ok(); }));
+}
+
+TEST_F(OperationsTest, ABackupOfEverythingExcludesDroppingADatabase) {
+  const auto operations = Open();
+  std::promise<void> release;
+  ASSERT_OK_AND_ASSIGN(
+      const Record backup,
+      operations->Submit({"backup.create", {"*"}, "tester", "", ""}, [&](Running&) {
+        release.get_future().wait();
+        return Ok();
+      }));
+  EXPECT_EQ(ReasonOf(operations->RunQuick({"database.delete", {"shop"}, "tester", "", ""},
+                                          Deadline::Never(), [](Running&) { return Ok(); })),
+            "LOCK_HELD");
+  EXPECT_OK(operations->RunQuick({"user.delete", {"bob"}, "tester", "", ""}, Deadline::Never(),
+                                 [](Running&) { return Ok(); }));
+  release.set_value();
+  EXPECT_EQ(WaitForEnd(*operations, backup.id), State::kSucceeded);
+}
+
+TEST_F(OperationsTest, ACancelledOperationEndsAsCancelled) {
+  const auto operations = Open();
+  ASSERT_OK_AND_ASSIGN(
+      const Record begun,
+      operations->Submit({"backup.create", {"*"}, "tester", "", ""},
+                         [](Running& running) -> Status {
+                           for (;;) {
+                             RETURN_IF_ERROR(running.ctx().Poll());
+                             std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                           }
+                         }));
+  ASSERT_OK(operations->Cancel(begun.id));
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kCancelled);
+  ASSERT_OK_AND_ASSIGN(const Record again, operations->Cancel(begun.id));
+  EXPECT_EQ(again.state, State::kCancelled);
+}
+
+TEST_F(OperationsTest, RefusesToCancelWhatCannotBeCutShort) {
+  const auto operations = Open();
+  std::promise<void> release;
+  ASSERT_OK_AND_ASSIGN(const Record begun,
+                       operations->Submit({"instance.stop", {}, "tester", "", ""}, [&](Running&) {
+                         release.get_future().wait();
+                         return Ok();
+                       }));
+  EXPECT_EQ(ReasonOf(operations->Cancel(begun.id)), "NOT_CANCELLABLE");
+  release.set_value();
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kSucceeded);
+}
+
+TEST_F(OperationsTest, RecoversWithThePlanOfTheLifeThatWasKilled) {
+  {
+    Record killed;
+    killed.id = NewId();
+    killed.kind = "database.create";
+    killed.targets = {"shop"};
+    killed.state = State::kRunning;
+    killed.plan = "the plan";
+    killed.created = std::chrono::system_clock::now();
+    ASSERT_OK_AND_ASSIGN(const auto journal, Journal::Open(dir_ / "journal"));
+    ASSERT_OK(journal->Put(killed));
+  }
+  const auto operations = Open();
+  std::promise<std::string> plan;
+  operations->OnRecover("database.create", [&](Running& running) -> Status {
+    plan.set_value(running.plan());
+    return Ok();
+  });
+  ASSERT_OK(operations->StartRecovery());
+  EXPECT_EQ(plan.get_future().get(), "the plan");
+  ASSERT_OK_AND_ASSIGN(const std::vector<Record> all, operations->List({}));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(WaitForEnd(*operations, all[0].id), State::kSucceeded);
+  ASSERT_OK_AND_ASSIGN(const Record record, operations->Get(all[0].id));
+  EXPECT_EQ(record.notes, std::vector<std::string>{"finished after the agent was restarted"});
+}
+
+TEST_F(OperationsTest, KeepsLockAndTriesAgainWhileRecoveryCannotReachTheServer) {
+  {
+    Record killed;
+    killed.id = NewId();
+    killed.kind = "database.delete";
+    killed.targets = {"shop"};
+    killed.state = State::kRunning;
+    killed.created = std::chrono::system_clock::now();
+    ASSERT_OK_AND_ASSIGN(const auto journal, Journal::Open(dir_ / "journal"));
+    ASSERT_OK(journal->Put(killed));
+  }
+  const auto operations = Open();
+  std::atomic<int> tries = 0;
+  std::atomic<bool> reachable = false;
+  operations->OnRecover("database.delete", [&](Running&) -> Status {
+    ++tries;
+    if (reachable) return Ok();
+    return Error(Code::kUnavailable, "SERVER_UNAVAILABLE", "down").AsRetryable();
+  });
+  ASSERT_OK(operations->StartRecovery());
+  while (tries < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_OK(
+      operations->RunQuick(Create("other"), Deadline::Never(), [](Running&) { return Ok(); }));
+  EXPECT_EQ(ReasonOf(operations->RunQuick(Create("shop"), Deadline::Never(),
+                                          [](Running&) { return Ok(); })),
+            "LOCK_HELD");
+  EXPECT_EQ(ReasonOf(operations->RunQuick({"instance.start", {}, "tester", "", ""},
+                                          Deadline::Never(), [](Running&) { return Ok(); })),
+            "LOCK_HELD");
+  reachable = true;
+  ASSERT_OK_AND_ASSIGN(const std::vector<Record> all,
+                       operations->List({.kind = "database.delete"}));
+  EXPECT_EQ(WaitForEnd(*operations, all.at(0).id), State::kSucceeded);
+}
+
+TEST_F(OperationsTest, ListsNewestFirstFromABound) {
+  const auto operations = Open();
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_OK(operations->RunQuick(Create(name), Deadline::Never(), [](Running&) { return Ok(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // ids sort by millisecond
+  }
+  ASSERT_OK_AND_ASSIGN(const std::vector<Record> newest, operations->List({.limit = 2}));
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest[0].targets[0], "c");
+  ASSERT_OK_AND_ASSIGN(const std::vector<Record> rest, operations->List({.before = newest[1].id}));
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].targets[0], "a");
+}
+
+TEST_F(OperationsTest, TurnsAnExceptionIntoAFailedOperation) {
+  const auto operations = Open();
+  EXPECT_EQ(
+      ReasonOf(operations->RunQuick(Create("shop"), Deadline::Never(),
+                                    [](Running&) -> Status { throw std::runtime_error("boom"); })),
+      "UNEXPECTED_EXCEPTION");
+}
+
+TEST_F(OperationsTest, RefusesAJournalOfANewerAgent) {
+  {
+    ASSERT_OK_AND_ASSIGN(Database database, Database::Open(dir_ / "journal"));
+    ASSERT_OK(database.Execute("PRAGMA user_version = 99"));
+  }
+  EXPECT_EQ(ReasonOf(Operations::Open({dir_ / "journal", dir_ / "key", {}, {}})),
+            "JOURNAL_TOO_NEW");
+}
+
+TEST_F(OperationsTest, SaysThatAJournalIsNoJournal) {
+  {
+    FILE* file = fopen((dir_ / "journal").c_str(), "w");
+    fputs("this is not a database, and long enough to be looked at as one by its header", file);
+    fclose(file);
+  }
+  EXPECT_EQ(ReasonOf(Operations::Open({dir_ / "journal", dir_ / "key", {}, {}})),
+            "JOURNAL_CORRUPT");
+}
+
+}  // namespace
+}  // namespace dbagent::operations
