@@ -60,16 +60,17 @@ const std::string& Status::reason() const noexcept { return ok() ? kNoText : det
 const std::string& Status::message() const noexcept { return ok() ? kNoText : detail_->message; }
 
 const std::string& Status::hint() const noexcept {
+  looked_at_ = true;
   for (const Detail* at = detail_.get(); at != nullptr; at = at->cause.get()) {
     if (!at->hint.empty()) return at->hint;
   }
   return kNoText;
 }
 
-bool Status::retryable() const noexcept { return detail_ && detail_->retryable; }
+bool Status::retryable() const noexcept { return !ok() && detail_->retryable; }
 
 const std::map<std::string, std::string>& Status::metadata() const noexcept {
-  return detail_ ? detail_->metadata : kNoFields;
+  return ok() ? kNoFields : detail_->metadata;
 }
 
 std::string Status::FullMessage() const {
