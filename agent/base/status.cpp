@@ -82,6 +82,7 @@ const std::string& Status::message() const noexcept {
 }
 
 const std::string& Status::hint() const noexcept {
+  looked_at_ = true;
   for (const Detail* at = detail_.get(); at != nullptr; at = at->cause.get()) {
     if (!at->hint.empty()) return at->hint;
   }
@@ -89,11 +90,11 @@ const std::string& Status::hint() const noexcept {
 }
 
 bool Status::retryable() const noexcept {
-  return detail_ && detail_->retryable;
+  return !ok() && detail_->retryable;
 }
 
 const std::map<std::string, std::string>& Status::metadata() const noexcept {
-  return detail_ ? detail_->metadata : kNoFields;
+  return ok() ? kNoFields : detail_->metadata;
 }
 
 std::string Status::FullMessage() const {

@@ -13,9 +13,9 @@
 namespace dbagent::operations {
 
 struct ListFilter {
-  std::vector<State> states;  // empty: all
-  std::string kind;           // empty: all
-  std::string before;         // ids that sort before it (older); empty: from the newest
+  std::vector<State> states{};  // empty: all
+  std::string kind{};           // empty: all
+  std::string before{};         // ids that sort before it (older); empty: from the newest
   std::size_t limit = 100;
 };
 

@@ -1,0 +1,210 @@
+#include "datastores/postgresql/connection.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/unique_fd.h"
+#include "datastores/postgresql/errors.h"
+#include "datastores/postgresql/names.h"
+
+namespace dbagent::datastore::postgresql {
+namespace {
+
+constexpr std::chrono::milliseconds kCancelBudget = std::chrono::seconds(1);
+
+// Waits on a socket until it is ready or ctx ends.
+class SocketWait {
+ public:
+  explicit SocketWait(const OpContext& ctx)
+      : ctx_(ctx),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        on_stop_(ctx.stop(), Wake{wake_.get()}) {}
+
+  Status Until(int fd, short events) {
+    if (!wake_.valid())
+      return Error(Code::kInternal, "IO_ERROR", "unable to make an event descriptor");
+    for (;;) {
+      RETURN_IF_ERROR(ctx_.Poll());
+      std::array<pollfd, 2> fds = {pollfd{fd, events, 0}, pollfd{wake_.get(), POLLIN, 0}};
+      const auto wait = ctx_.deadline().Remaining(std::chrono::minutes(1));
+      const int ready = poll(fds.data(), fds.size(), static_cast<int>(wait.count()));
+      if (ready < 0 && errno != EINTR) {
+        return Error(Code::kInternal, "IO_ERROR", "unable to wait for the server: {}",
+                     std::strerror(errno));
+      }
+      if (ready > 0 && fds[0].revents != 0) return Ok();
+    }
+  }
+
+ private:
+  struct Wake {
+    int fd;
+    void operator()() const {
+      const std::uint64_t one = 1;
+      [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof one);  // cannot fill up
+    }
+  };
+  const OpContext& ctx_;
+  UniqueFd wake_;
+  std::stop_callback<Wake> on_stop_;
+};
+
+}  // namespace
+
+bool Rows::IsNull(std::size_t row, int column) const {
+  return PQgetisnull(result_.get(), static_cast<int>(row), column) != 0;
+}
+
+std::string Rows::Text(std::size_t row, int column) const {
+  const int at = static_cast<int>(row);
+  return {PQgetvalue(result_.get(), at, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
+}
+
+Result<std::unique_ptr<Connection>> Connection::Open(const OpContext& ctx, const Target& target) {
+  RETURN_IF_ERROR(ctx.Poll());
+  const std::string port = std::to_string(target.port);
+  // Shared names (databases, roles) are bytes that no database's encoding converts. Ours are UTF-8,
+  // so outside the UTF-8 maintenance database the bytes must pass as they are.
+  const char* const encoding = target.database == kMaintenanceDatabase ? "UTF8" : "SQL_ASCII";
+  const std::array<const char*, 9> keys = {
+      "host",    "port",    "user", "dbname", "application_name", "client_encoding",
+      "options", "sslmode", nullptr};
+  const std::array<const char*, 9> values = {
+      target.socket_directory.c_str(), port.c_str(), target.user.c_str(), target.database.c_str(),
+      "dbagent", encoding,
+      // nothing that a database's or a role's own settings say may change what the agent's
+      // statements mean
+      "-c search_path=pg_catalog -c lc_messages=C -c default_transaction_read_only=off "
+      "-c client_connection_check_interval=1s -c row_security=off -c statement_timeout=0",
+      "disable", nullptr};
+  PGconn* raw = PQconnectStartParams(keys.data(), values.data(), 0);
+  if (raw == nullptr)
+    return Error(Code::kResourceExhausted, "NO_MEMORY", "unable to connect: out of memory");
+  std::unique_ptr<Connection> connection(new Connection(raw, target));
+  PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);
+  if (Status status = connection->AwaitLogin(ctx); !status.ok()) {
+    if (HasSqlState(status, "3D000")) {
+      return Error(Code::kNotFound, "DATABASE_NOT_FOUND", "no database '{}'", target.database);
+    }
+    return std::move(status).Wrap("unable to connect to the server");
+  }
+  PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
+  PQsetnonblocking(raw, 1);
+  // notices are texts for people at a terminal
+  PQsetNoticeReceiver(
+      raw, [](void*, const PGresult*) {}, nullptr);
+  return connection;
+}
+
+Status Connection::AwaitLogin(const OpContext& ctx) {
+  PGconn* const raw = handle();
+  if (PQstatus(raw) == CONNECTION_BAD) return ErrorOfConnection(raw);
+  SocketWait wait(ctx);
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (state != PGRES_POLLING_OK) {
+    RETURN_IF_ERROR(wait.Until(PQsocket(raw), state == PGRES_POLLING_READING ? POLLIN : POLLOUT));
+    state = PQconnectPoll(raw);
+    if (state == PGRES_POLLING_FAILED) return ErrorOfConnection(raw);
+  }
+  return Ok();
+}
+
+Result<Rows> Connection::Query(const OpContext& ctx, const std::string& sql,
+                               const std::vector<std::string>& parameters) {
+  RETURN_IF_ERROR(ctx.Poll());
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) {
+    if (parameter.find('\0') != std::string::npos) {
+      return Error(Code::kInvalidArgument, "NAME_INVALID",
+                   "a text for the server holds a NUL byte");
+    }
+    values.push_back(parameter.c_str());
+  }
+  if (PQsendQueryParams(handle(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, 0) == 0) {
+    return ErrorOfConnection(handle());
+  }
+  Result<Rows> rows = Receive(ctx);
+  if (!rows.ok() && cancels_ && PQtransactionStatus(handle()) == PQTRANS_ACTIVE)
+    CancelStatement(ctx);
+  return rows;
+}
+
+Status Connection::Run(const OpContext& ctx, const std::string& sql,
+                       const std::vector<std::string>& parameters) {
+  return Query(ctx, sql, parameters).status();
+}
+
+Result<Rows> Connection::Receive(const OpContext& ctx) {
+  SocketWait wait(ctx);
+  for (int unsent = PQflush(handle()); unsent != 0; unsent = PQflush(handle())) {
+    if (unsent < 0) return ErrorOfConnection(handle());
+    RETURN_IF_ERROR(wait.Until(PQsocket(handle()), POLLIN | POLLOUT));
+    if (PQconsumeInput(handle()) == 0) return ErrorOfConnection(handle());
+  }
+  std::optional<Rows> last;
+  for (;;) {
+    while (PQisBusy(handle()) != 0) {
+      RETURN_IF_ERROR(wait.Until(PQsocket(handle()), POLLIN));
+      if (PQconsumeInput(handle()) == 0) return ErrorOfConnection(handle());
+    }
+    PGresult* const result = PQgetResult(handle());
+    if (result == nullptr) break;
+    Rows rows(result);
+    const ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+      Status error = ErrorOfResult(result);
+      // the end of the answer follows at once; without it the session would count as busy
+      while (PQstatus(handle()) == CONNECTION_OK) {
+        while (PQisBusy(handle()) != 0) {
+          RETURN_IF_ERROR(wait.Until(PQsocket(handle()), POLLIN));
+          if (PQconsumeInput(handle()) == 0) return error;
+        }
+        PGresult* const more = PQgetResult(handle());
+        if (more == nullptr) break;
+        PQclear(more);
+      }
+      return error;
+    }
+    last.emplace(std::move(rows));
+  }
+  if (!last) return Error(Code::kInternal, "SERVER_ERROR", "the server answered nothing");
+  return *std::move(last);
+}
+
+void Connection::CancelStatement(const OpContext& ctx) {
+  const OpContext own = ctx.ForCleanup(kCancelBudget);
+  Target target = target_;
+  target.database = kMaintenanceDatabase;
+  Result<std::unique_ptr<Connection>> other = Open(own, target);
+  if (!other.ok())
+    return;  // closing this connection ends the statement, within client_connection_check_interval
+  (*other)->cancels_ = false;
+  (*other)
+      ->Run(own, "SELECT pg_cancel_backend($1::int)", {std::to_string(PQbackendPID(handle()))})
+      .Ignore("as above");
+  Receive(own).status().Ignore("whatever it ended with, the caller is told of the stop");
+}
+
+Status Connection::Undo(const OpContext& ctx, Status error) {
+  Run(ctx.ForCleanup(kCancelBudget), "ROLLBACK")
+      .Ignore(
+          "a session that did not roll back is not reused, and the server rolls back at its end");
+  return error;
+}
+
+bool Connection::Reusable() {
+  if (PQstatus(handle()) != CONNECTION_OK || PQtransactionStatus(handle()) != PQTRANS_IDLE)
+    return false;
+  // something that was said unasked is most often a goodbye
+  pollfd fd = {PQsocket(handle()), POLLIN, 0};
+  return poll(&fd, 1, 0) == 0;
+}
+
+}  // namespace dbagent::datastore::postgresql

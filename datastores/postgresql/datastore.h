@@ -1,0 +1,37 @@
+#pragma once
+
+#include "datastores/postgresql/database_admin.h"
+#include "datastores/postgresql/grant_admin.h"
+#include "datastores/postgresql/logical_backup.h"
+#include "datastores/postgresql/root_admin.h"
+#include "datastores/postgresql/server_control.h"
+#include "datastores/postgresql/user_admin.h"
+
+namespace dbagent::datastore::postgresql {
+
+class PostgresDatastore : public Datastore {
+ public:
+  PostgresDatastore(const ServerSettings& settings, const DatastoreInfo& info,
+                    os::InstanceHost& host)
+      : server_(settings, info, host) {}
+
+  const DatastoreInfo& info() const override { return server_.info; }
+  Health CheckHealth() override;
+  ServerControl* server() override { return &control_; }
+  DatabaseAdmin* databases() override { return &databases_; }
+  UserAdmin* users() override { return &users_; }
+  GrantAdmin* grants() override { return &grants_; }
+  RootAdmin* root() override { return &root_; }
+  LogicalBackup* logical_backup() override { return &logical_backup_; }
+
+ private:
+  Server server_;
+  PostgresServerControl control_{server_};
+  PostgresDatabaseAdmin databases_{server_};
+  PostgresUserAdmin users_{server_};
+  PostgresGrantAdmin grants_{server_};
+  PostgresRootAdmin root_{server_};
+  PostgresLogicalBackup logical_backup_{server_, databases_};
+};
+
+}  // namespace dbagent::datastore::postgresql

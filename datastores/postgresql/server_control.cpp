@@ -1,0 +1,144 @@
+#include "datastores/postgresql/server_control.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+
+#include "agent/base/kill_point.h"
+#include "agent/base/redact.h"
+#include "agent/stream/fd_stream.h"
+#include "datastores/postgresql/config.h"
+#include "datastores/postgresql/errors.h"
+#include "datastores/postgresql/quoting.h"
+#include "datastores/postgresql/tools.h"
+
+namespace dbagent::datastore::postgresql {
+namespace {
+
+constexpr std::chrono::milliseconds kPollPause(50);
+constexpr std::chrono::milliseconds kTryBudget = std::chrono::seconds(2);
+constexpr std::chrono::milliseconds kKillBudget = std::chrono::seconds(10);
+constexpr std::streamoff kLogTail = 2048;
+
+// Ends early when ctx stops.
+void Pause(const OpContext& ctx) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  wake.wait_for(lock, ctx.stop(), ctx.deadline().Remaining(kPollPause), [] { return false; });
+}
+
+// The last lines of the log that were written after `from`, redacted.
+std::string LogTail(const os::Path& path, std::uintmax_t from) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  const std::streamoff begin = std::max(
+      {std::streamoff{0}, size - kLogTail, std::min(static_cast<std::streamoff>(from), size)});
+  file.seekg(begin);
+  std::string tail(static_cast<std::size_t>(size - begin), '\0');
+  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  tail = Redact(tail);
+  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
+  std::replace(tail.begin(), tail.end(), '\n', ' ');
+  return tail;
+}
+
+std::uintmax_t SizeOf(const os::Path& path) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
+}
+
+}  // namespace
+
+Status PostgresServerControl::Configure(const OpContext& ctx, const ConfigureSpec& spec) {
+  RETURN_IF_ERROR(ctx.Poll());
+  const ServerSettings& settings = server_.settings;
+  RETURN_IF_ERROR(CheckConfiguration(settings, spec));
+  const os::Path config = settings.volume.config();
+  RETURN_IF_ERROR(os::WriteFileAtomic(config / kIdentFile, IdentConfiguration(), 0644));
+  RETURN_IF_ERROR(os::WriteFileAtomic(config / kHostFile, HostConfiguration(settings, spec), 0644));
+  return os::WriteFileAtomic(config / kMainFile, MainConfiguration(settings, spec), 0644);
+}
+
+Status PostgresServerControl::Initialise(const OpContext& ctx, const InitialiseSpec& spec) {
+  RETURN_IF_ERROR(ctx.Poll());
+  ASSIGN_OR_RETURN(const std::vector<std::string> there, os::ListDirectory(spec.generation.data));
+  if (!there.empty()) {
+    return Error(Code::kFailedPrecondition, "DATA_DIRECTORY_NOT_EMPTY",
+                 "unable to initialise '{}': it is not empty", spec.generation.data.string());
+  }
+  const std::map<std::string, std::string> parameters = {
+      {"generation", std::to_string(spec.generation.number)}};
+  ASSIGN_OR_RETURN(const std::unique_ptr<os::ChildProcess> initdb,
+                   server_.host.RunTool({kInitdb, parameters, -1, -1, {}}));
+  RETURN_IF_ERROR(os::WaitForSuccess(ctx, *initdb, kInitdb));
+  KillPoint("postgresql.initialised");
+  return Secure(ctx, parameters);
+}
+
+Status PostgresServerControl::Secure(const OpContext& ctx,
+                                     const std::map<std::string, std::string>& parameters) {
+  // A line is a statement. Users enter databases that they were let into, and neither of these two.
+  std::string sql = "REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;\n";
+  // Debian's tools look for this role; nobody needs to be it
+  if (server_.agent() != "postgres") sql += "CREATE ROLE postgres NOLOGIN;\n";
+  ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
+  // the few bytes fit into the pipe: nobody needs to read meanwhile
+  RETURN_IF_ERROR(os::WriteAll(pipe.write_end.get(), sql, "the pipe to the server"));
+  pipe.write_end.Reset();
+  ASSIGN_OR_RETURN(const std::unique_ptr<os::ChildProcess> single,
+                   server_.host.RunTool({kSingleUser, parameters, pipe.read_end.get(), -1, {}}));
+  return os::WaitForSuccess(ctx, *single, kSingleUser);
+}
+
+Status PostgresServerControl::Start(const OpContext& ctx) {
+  RETURN_IF_ERROR(ctx.Poll());
+  RETURN_IF_ERROR(os::MakeDirectories(server_.settings.runtime_directory, 0700));
+  const std::uintmax_t log_before =
+      SizeOf(server_.settings.volume.current() / "log" / "postgresql.log");
+  RETURN_IF_ERROR(server_.host.StartServer());
+  return AwaitAnswer(ctx, log_before);
+}
+
+Status PostgresServerControl::AwaitAnswer(const OpContext& ctx, std::uintmax_t log_before) {
+  const std::uint32_t restarts_before = server_.host.ServerState().restarts;
+  for (;;) {
+    RETURN_IF_ERROR(ctx.Poll());
+    const OpContext attempt = ctx.WithBudget(kTryBudget);
+    Result<SessionPool::Lease> session = server_.pool.Take(attempt);
+    if (session.ok()) {
+      Status answered = (*session)->Run(attempt, "SELECT 1");
+      if (answered.ok()) return answered;
+    } else if (session.status().reason() == "SERVER_ERROR") {
+      // it runs and refuses the agent: waiting does not help
+      Status failed = StartFailed("it refuses the agent", log_before);
+      return std::move(failed).WithCause(session.status());
+    }
+    const os::ServerProcessState state = server_.host.ServerState();
+    if (state.process == os::ServerProcess::kCrashed || state.restarts > restarts_before + 1) {
+      Status failed =
+          StartFailed(state.last_exit.empty() ? "it ended" : state.last_exit, log_before);
+      // what cannot start would be restarted over and over
+      server_.host.StopServer(ctx.ForCleanup(kKillBudget))
+          .Ignore("there is no process; the failure is what counts");
+      return failed;
+    }
+    Pause(ctx);
+  }
+}
+
+Status PostgresServerControl::StartFailed(const std::string& why, std::uintmax_t log_before) const {
+  return Error(Code::kFailedPrecondition, "SERVER_START_FAILED",
+               "unable to start the server: {}: {}", why,
+               LogTail(server_.settings.volume.current() / "log" / "postgresql.log", log_before));
+}
+
+Status PostgresServerControl::Stop(const OpContext& ctx) {
+  server_.pool.CloseIdle();
+  return server_.host.StopServer(ctx);
+}
+
+}  // namespace dbagent::datastore::postgresql

@@ -1,0 +1,87 @@
+#include "datastores/postgresql/tools.h"
+
+#include <csignal>
+
+#include "datastores/postgresql/config.h"
+#include "datastores/postgresql/quoting.h"
+
+namespace dbagent::datastore::postgresql {
+namespace {
+
+using os::ParameterKind;
+
+const std::map<std::string, std::string> kServerEnvironment = {{"LC_ALL", "C"}, {"TZ", "UTC"}};
+
+// What a database's owner may have set for its sessions must not change what a tool does; names
+// pass as they are, see Connection::Open.
+const std::map<std::string, std::string> kClientEnvironment = {
+    {"LC_ALL", "C"},
+    {"PGAPPNAME", "dbagent"},
+    {"PGOPTIONS",
+     "-c lc_messages=C -c default_transaction_read_only=off -c statement_timeout=0 -c "
+     "client_connection_check_interval=1s"},
+    {"PGPASSFILE", "/dev/null"},
+    {"PGSSLMODE", "disable"}};
+
+std::string Connect(const ServerSettings& settings) {
+  return fmt::format("--dbname=host={} port={} user={} dbname={{database}}",
+                     ConnectionValue(settings.runtime_directory.string()), settings.port,
+                     ConnectionValue(settings.os_user));
+}
+
+os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& programs) {
+  const os::Volume& volume = settings.volume;
+  os::ServerDefinition server;
+  server.command.name = "postgres";
+  server.command.program = programs / "postgres";
+  // Given here and not only in the file, since this has precedence over what a superuser of the
+  // database may write with ALTER SYSTEM: nothing of it may lock the agent out.
+  server.command.arguments = {
+      "-D", volume.current() / "data",
+      "-c", "config_file=" + (volume.config() / kMainFile).string(),
+      "-c", "hba_file=" + (volume.config() / kHostFile).string(),
+      "-c", "ident_file=" + (volume.config() / kIdentFile).string(),
+      "-c", "unix_socket_directories=" + Identifier(settings.runtime_directory.string()),
+      "-c", fmt::format("port={}", settings.port)};
+  server.command.environment = kServerEnvironment;
+  server.log_file = volume.current() / "log" / "postgresql.log";
+  server.stop_signal = SIGINT;
+  server.kill_signal = SIGQUIT;
+  server.pid_file = volume.current() / "data" / "postmaster.pid";
+  return server;
+}
+
+}  // namespace
+
+os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs) {
+  os::ToolTable table;
+  table.tools = {{kInitdb,
+                  programs / "initdb",
+                  {"--pgdata={generation}/data", "--username=" + settings.os_user,
+                   "--auth-local=peer", "--auth-host=reject", "--data-checksums", "--encoding=UTF8",
+                   "--locale=C.UTF-8", "--no-instructions"},
+                  {{"generation", ParameterKind::kGeneration}},
+                  kServerEnvironment},
+                 {kSingleUser,
+                  programs / "postgres",
+                  {"--single", "-D", "{generation}/data", "-c", "exit_on_error=on", "-c",
+                   "log_min_messages=warning", "postgres"},
+                  {{"generation", ParameterKind::kGeneration}},
+                  kServerEnvironment},
+                 {kDump,
+                  programs / "pg_dump",
+                  {Connect(settings), "--format=plain", "--snapshot={snapshot}"},
+                  {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},
+                  kClientEnvironment},
+                 {kPsql,
+                  programs / "psql",
+                  {"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction",
+                   "--file=-", Connect(settings)},
+                  {{"database", ParameterKind::kText}},
+                  kClientEnvironment}};
+  table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
+  table.server = MakeServer(settings, programs);
+  return table;
+}
+
+}  // namespace dbagent::datastore::postgresql

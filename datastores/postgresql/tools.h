@@ -1,0 +1,15 @@
+#pragma once
+
+#include "datastores/datastore.h"
+
+// The programs that the host runs for this driver, by name. Threads: any.
+namespace dbagent::datastore::postgresql {
+
+inline constexpr const char* kInitdb = "initdb";
+inline constexpr const char* kSingleUser = "postgres-single";
+inline constexpr const char* kDump = "pg_dump";
+inline constexpr const char* kPsql = "psql";
+
+os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs);
+
+}  // namespace dbagent::datastore::postgresql

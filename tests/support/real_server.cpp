@@ -1,0 +1,105 @@
+#include "tests/support/real_server.h"
+
+#include <arpa/inet.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "agent/base/unique_fd.h"
+
+namespace dbagent::tests {
+namespace {
+
+std::unique_ptr<RealServer> the_server;
+
+// A TCP port of the loopback that nobody has just now.
+std::uint16_t FreePort() {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (bind(fd.get(), generic, size) != 0 || getsockname(fd.get(), generic, &size) != 0) {
+    std::perror("no free port");
+    std::exit(2);
+  }
+  return ntohs(address.sin_port);
+}
+
+[[noreturn]] void Die(const Status& status) {
+  std::fprintf(stderr, "unable to prepare the server: %s\n", status.ToString().c_str());
+  the_server.reset();
+  std::exit(2);
+}
+
+}  // namespace
+
+RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) {
+  settings_.volume = os::Volume(directory_ / "volume");
+  settings_.runtime_directory = directory_ / "run";
+  settings_.programs = traits_.programs;
+  settings_.os_user = getpwuid(geteuid())->pw_name;
+  settings_.port = FreePort();
+  settings_.bind_addresses = {"127.0.0.1"};
+  Status layout = os::MakeDirectories(settings_.volume.root(), 0700);
+  if (layout.ok()) layout = os::MakeDirectories(settings_.runtime_directory, 0700);
+  if (layout.ok()) layout = settings_.volume.MakeLayout();
+  if (!layout.ok()) Die(layout);
+  Result<datastore::DatastoreInfo> info = driver_->Detect(settings_);
+  if (!info.ok()) Die(info.status());
+  host_ = os::MakeDirectHost({settings_.volume, driver_->Tools(settings_, *info), nullptr});
+  store_ = driver_->Open(settings_, *info, *host_);
+}
+
+RealServer::~RealServer() {
+  store_.reset();
+  if (const Status stopped = host_->StopServer(OpContext().WithBudget(std::chrono::seconds(20)));
+      !stopped.ok()) {
+    std::fprintf(stderr, "unable to stop the server: %s\n", stopped.ToString().c_str());
+  }
+}
+
+datastore::ConfigureSpec RealServer::Sizes() {
+  return {256U << 20U, {"127.0.0.0/8"}};
+}
+
+Status RealServer::Prepare() {
+  const OpContext ctx = OpContext().WithBudget(std::chrono::minutes(2));
+  datastore::ServerControl& control = *store_->server();
+  RETURN_IF_ERROR(control.Configure(ctx, Sizes()));
+  const os::Path file = settings_.volume.config() / traits_.configuration_file;
+  ASSIGN_OR_RETURN(const std::string written, os::ReadFile(file));
+  RETURN_IF_ERROR(os::WriteFileAtomic(file, written + traits_.hurry, 0644));
+  ASSIGN_OR_RETURN(const os::Generation generation, host_->MakeGeneration());
+  RETURN_IF_ERROR(control.Initialise(ctx, {generation}));
+  RETURN_IF_ERROR(host_->SwitchGeneration(generation.number));
+  return control.Start(ctx);
+}
+
+bool RealServer::Reaches(datastore::HealthState state, std::chrono::seconds span) {
+  const Deadline deadline = Deadline::After(span);
+  while (store_->CheckHealth().state != state) {
+    if (deadline.expired()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+RealServer& TheServer() {
+  if (!the_server) {
+    the_server = std::make_unique<RealServer>();
+    if (const Status prepared = the_server->Prepare(); !prepared.ok()) Die(prepared);
+  }
+  return *the_server;
+}
+
+void EndTheServer() {
+  the_server.reset();
+}
+
+}  // namespace dbagent::tests

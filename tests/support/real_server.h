@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/os/direct_host.h"
+#include "datastores/datastore.h"
+#include "tests/support/server_traits.h"
+#include "tests/support/temp_dir.h"
+
+namespace dbagent::tests {
+
+// A real server under a direct host in a directory of its own: prepared as an instance is, and
+// stopped at the end. The suites of a program share one (TheServer); a test that needs an
+// unprepared one makes its own.
+class RealServer {
+ public:
+  RealServer();
+  ~RealServer();  // stops the server
+  RealServer(const RealServer&) = delete;
+  RealServer& operator=(const RealServer&) = delete;
+
+  // Configure, MakeGeneration, Initialise, switch, Start.
+  Status Prepare();
+
+  const ServerTraits& traits() const { return traits_; }
+  const datastore::ServerSettings& settings() const { return settings_; }
+  datastore::Datastore& store() { return *store_; }
+  os::InstanceHost& host() { return *host_; }
+  const TempDir& directory() const { return directory_; }
+  static datastore::ConfigureSpec Sizes();
+
+  Result<std::unique_ptr<ClientSession>> LogIn(const Login& login) const {
+    return traits_.log_in(settings_.port, login);
+  }
+  // Whether the server reaches `state` within `span`.
+  bool Reaches(datastore::HealthState state, std::chrono::seconds span);
+
+ private:
+  TempDir directory_;
+  const ServerTraits& traits_;
+  datastore::ServerSettings settings_;
+  std::unique_ptr<datastore::Driver> driver_;
+  std::unique_ptr<os::InstanceHost> host_;
+  std::unique_ptr<datastore::Datastore> store_;
+};
+
+// Prepared at the first call; a failure ends the program.
+RealServer& TheServer();
+void EndTheServer();
+
+}  // namespace dbagent::tests
