@@ -178,7 +178,7 @@ void ReadLimits(Section section, Limits& out) {
   std::uint64_t calls = out.calls_at_once;
   section.Number("calls_at_once", 1, 10000, calls);
   out.calls_at_once = static_cast<std::uint32_t>(calls);
-  section.Size("stream_buffers", 16ULL << 20U, 16ULL << 30U, out.stream_buffers);
+  section.Size("stream_buffers", 40ULL << 20U, 16ULL << 30U, out.stream_buffers);
   section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1),
                    out.call_timeout);
   section.Finish();

@@ -90,7 +90,9 @@ Status Agent::OpenOperations() {
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
   instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_);
+  backups_ = std::make_unique<workflows::Backups>(*context_);
   databases_->RegisterRecovery();
+  backups_->RegisterRecovery();
   users_->RegisterRecovery();
   instances_->RegisterRecovery();
   return operations_->StartRecovery();
@@ -102,8 +104,8 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   RETURN_IF_ERROR(agent->OpenDatastore());
   RETURN_IF_ERROR(agent->OpenOperations());
   agent->monitor_->Start();
-  agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
-      rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_});
+  agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(rpc::Workflows{
+      *agent->context_, *agent->instances_, *agent->databases_, *agent->users_, *agent->backups_});
   ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
   // gRPC's health follows the monitor; SetServingStatus does not block
   const auto tell_health = [agent = agent.get()](v1::InstanceState state) {

@@ -4,6 +4,7 @@
 
 #include "agent/config/settings.h"
 #include "agent/rpc/server.h"
+#include "agent/workflows/backups.h"
 #include "agent/workflows/databases.h"
 #include "agent/workflows/instance_monitor.h"
 #include "agent/workflows/instances.h"
@@ -42,6 +43,7 @@ class Agent {
   std::unique_ptr<workflows::Databases> databases_;
   std::unique_ptr<workflows::Users> users_;
   std::unique_ptr<workflows::Instances> instances_;
+  std::unique_ptr<workflows::Backups> backups_;
   std::unique_ptr<rpc::Workflows> rpc_workflows_;
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<void> health_subscription_;

@@ -24,6 +24,7 @@ Server::Server(const config::Settings& settings, const Workflows& workflows)
   services_.push_back(MakeDatabaseService(gate_, workflows));
   services_.push_back(MakeUserService(gate_, workflows));
   services_.push_back(MakeOperationService(gate_, workflows));
+  services_.push_back(MakeBackupService(gate_, workflows));
 }
 
 Server::~Server() {

@@ -20,12 +20,14 @@ struct Workflows {
   workflows::Instances& instances;
   workflows::Databases& databases;
   workflows::Users& users;
+  workflows::Backups& backups;
 };
 
 // The services of proto/dbagent/v1: they translate and pass on, nothing more.
 std::unique_ptr<grpc::Service> MakeInstanceService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeDatabaseService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeUserService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeBackupService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeOperationService(Gate& gate, const Workflows& workflows);
 
 }  // namespace dbagent::rpc

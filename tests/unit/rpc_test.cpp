@@ -7,6 +7,7 @@
 #include "agent/operations/record.h"
 #include "agent/rpc/access.h"
 #include "agent/rpc/status.h"
+#include "dbagent/v1/backup.pb.h"
 #include "dbagent/v1/database.pb.h"
 #include "dbagent/v1/error.pb.h"
 #include "dbagent/v1/instance.pb.h"
@@ -18,7 +19,7 @@ namespace {
 TEST(Methods, TheTableNamesExactlyTheMethodsOfTheServices) {
   std::set<std::string> declared, table;
   // the files that other tests' messages come from; each registers itself when it is linked
-  for (const char* name : {"instance", "database", "user", "operation"}) {
+  for (const char* name : {"instance", "database", "user", "operation", "backup"}) {
     const auto* file = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
         std::string("dbagent/v1/") + name + ".proto");
     ASSERT_NE(file, nullptr) << name;

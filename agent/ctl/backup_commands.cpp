@@ -1,0 +1,137 @@
+#include "agent/base/bytes.h"
+#include "agent/ctl/session.h"
+#include "dbagent/v1/backup.grpc.pb.h"
+
+namespace dbagent::ctl {
+namespace {
+
+std::string BackupTable(const google::protobuf::RepeatedPtrField<v1::Backup>& backups) {
+  Table table({"ID", "TAKEN", "METHOD", "SERVER", "DATABASES", "SIZE", "STORED", "SECONDS"});
+  for (const v1::Backup& backup : backups) {
+    if (backup.has_error()) {
+      table.Add({backup.id(), "unreadable: " + backup.error().reason()});
+      continue;
+    }
+    table.Add({backup.id(), ShowTime(backup.end_time().seconds()), backup.method(),
+               backup.product() + " " + backup.server_version(),
+               std::to_string(backup.streams_size()), FormatBytes(backup.source_bytes()),
+               FormatBytes(backup.stored_bytes()), fmt::format("{:.1f}", backup.seconds())});
+  }
+  return table.ToString();
+}
+
+std::string BackupDetails(const v1::Backup& backup) {
+  Table table({"DATABASE", "STREAM", "SIZE", "STORED", "CHUNKS"});
+  for (const v1::BackupStream& stream : backup.streams()) {
+    table.Add({stream.database(), stream.name(), FormatBytes(stream.source_bytes()),
+               FormatBytes(stream.stored_bytes()), std::to_string(stream.chunks())});
+  }
+  google::protobuf::RepeatedPtrField<v1::Backup> one;
+  *one.Add() = backup;
+  return BackupTable(one) + "\n" + table.ToString();
+}
+
+struct BackupOptions {
+  std::string store, id;
+  std::vector<std::string> databases, restore_as;
+  std::uint32_t level = 0;
+};
+
+void List(Session& session, const BackupOptions& options) {
+  v1::ListBackupsRequest request;
+  request.set_store(options.store);
+  request.mutable_page()->set_page_size(1000);
+  v1::ListBackupsResponse all;
+  do {
+    v1::ListBackupsResponse page;
+    if (!session.Call<v1::BackupService>(&v1::BackupService::Stub::List, request, page)) return;
+    if (session.json) std::fputs(ToJson(page).c_str(), stdout);
+    request.mutable_page()->set_page_token(page.page().next_page_token());
+    all.mutable_backups()->MergeFrom(page.backups());
+  } while (!request.page().page_token().empty());
+  if (!session.json) std::fputs(BackupTable(all.backups()).c_str(), stdout);
+}
+
+void Restore(Session& session, const BackupOptions& options) {
+  v1::RestoreBackupRequest request;
+  request.set_request_id(session.RequestId());
+  request.set_store(options.store);
+  request.set_backup_id(options.id);
+  for (std::size_t i = 0; i < options.databases.size(); ++i) {
+    v1::RestoreTarget& target = *request.add_databases();
+    target.set_database(options.databases[i]);
+    if (i < options.restore_as.size()) target.set_restore_as(options.restore_as[i]);
+  }
+  v1::Operation operation;
+  if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Restore, request, operation))
+    session.Follow(operation);
+}
+
+}  // namespace
+
+void AddBackupCommands(CLI::App& app, Session& session) {
+  CLI::App* backup = app.add_subcommand("backup", "backups on the stores of the agent's settings")
+                         ->require_subcommand(1);
+  auto options = std::make_shared<BackupOptions>();
+  const auto add = [&](const char* name, const char* help) {
+    CLI::App* command = backup->add_subcommand(name, help);
+    command->add_option("--store", options->store,
+                        "which store; default: the settings' default one");
+    return command;
+  };
+
+  CLI::App* create = add("create", "take one of all databases, or of some");
+  create->add_option("--database", options->databases, "only this one; may be repeated");
+  create->add_option("--level", options->level, "zstd level, 1 to 19 (default 1)");
+  create->callback([&session, options] {
+    v1::CreateBackupRequest request;
+    request.set_request_id(session.RequestId());
+    request.set_store(options->store);
+    request.set_compression_level(options->level);
+    for (const std::string& name : options->databases) request.add_databases(name);
+    v1::Operation operation;
+    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Create, request, operation))
+      session.Follow(operation);
+  });
+
+  CLI::App* restore = add("restore", "load databases out of a backup; only such as do not exist");
+  restore->add_option("ID", options->id, "which backup")->required();
+  restore->add_option("--database", options->databases, "only this one; may be repeated");
+  restore->add_option("--as", options->restore_as,
+                      "the name to restore it as; once per --database");
+  restore->callback([&session, options] {
+    if (options->restore_as.size() > options->databases.size())
+      throw CLI::ValidationError("--as", "there is no --database that it belongs to");
+    Restore(session, *options);
+  });
+
+  add("list", "all of this instance, newest first")->callback([&session, options] {
+    List(session, *options);
+  });
+
+  CLI::App* get = add("get", "one of them");
+  get->add_option("ID", options->id, "which")->required();
+  get->callback([&session, options] {
+    v1::GetBackupRequest request;
+    request.set_store(options->store);
+    request.set_id(options->id);
+    v1::Backup answer;
+    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Get, request, answer)) {
+      session.Show(answer, [&] { return BackupDetails(answer); });
+    }
+  });
+
+  CLI::App* remove = add("delete", "remove one from its store");
+  remove->add_option("ID", options->id, "which")->required();
+  remove->callback([&session, options] {
+    v1::DeleteBackupRequest request;
+    request.set_request_id(session.RequestId());
+    request.set_store(options->store);
+    request.set_id(options->id);
+    v1::Operation operation;
+    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Delete, request, operation))
+      session.Follow(operation);
+  });
+}
+
+}  // namespace dbagent::ctl

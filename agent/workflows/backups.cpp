@@ -1,0 +1,165 @@
+#include "agent/workflows/backups.h"
+
+#include <algorithm>
+
+#include "agent/storage/file_store.h"
+#include "agent/workflows/instance_record.h"
+#include "agent/workflows/mutation.h"
+#include "agent/workflows/paging.h"
+
+namespace dbagent::workflows {
+
+Backups::Backups(const Context& context)
+    : context_(context), budget_(context.settings.limits.stream_buffers) {
+  for (const config::StoreSettings& store : context.settings.stores)
+    stores_[store.name] = storage::MakeFileStore(store.path);
+}
+
+Result<datastore::LogicalBackup*> Backups::Engine() const {
+  return Require(context_.datastore.logical_backup(), "logical_backup", context_.datastore);
+}
+Result<datastore::DatabaseAdmin*> Backups::Databases() const {
+  return Require(context_.datastore.databases(), "database_admin", context_.datastore);
+}
+
+Result<Backups::Place> Backups::Find(const std::string& store) const {
+  const std::string& name = store.empty() ? context_.settings.default_store : store;
+  const auto found = stores_.find(name);
+  if (found == stores_.end()) {
+    std::string known;
+    for (const auto& entry : stores_) known += (known.empty() ? "" : ", ") + entry.first;
+    return Error(Code::kNotFound, "STORE_NOT_FOUND", "{}",
+                 store.empty() ? "no store is named, and the settings have no default one"
+                               : fmt::format("no store '{}'", store))
+        .WithHint(known.empty() ? "define one under 'stores' in the agent's settings"
+                                : "stores of the settings: " + known);
+  }
+  ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record, ReadInstanceRecord(context_.volume));
+  if (!record) return RequirePrepared(context_.volume);
+  return Place{name, found->second.get(), record->id};
+}
+
+v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store) {
+  v1::Backup out;
+  out.set_id(manifest.id());
+  out.set_store(store);
+  out.set_instance_id(manifest.instance_id());
+  out.set_datastore(manifest.datastore());
+  out.set_product(manifest.product());
+  out.set_server_version(manifest.server_version());
+  out.set_method(manifest.method());
+  *out.mutable_start_time() = manifest.start_time();
+  *out.mutable_end_time() = manifest.end_time();
+  out.set_seconds(std::chrono::duration<double>(FromTimestamp(manifest.end_time()) -
+                                                FromTimestamp(manifest.start_time()))
+                      .count());
+  for (const internal::Stream& stream : manifest.streams()) {
+    v1::BackupStream& shown = *out.add_streams();
+    shown.set_name(stream.name());
+    shown.set_database(stream.database().name());
+    shown.set_source_bytes(stream.source_bytes());
+    shown.set_stored_bytes(stream.stored_bytes());
+    shown.set_chunks(stream.chunks());
+    out.set_source_bytes(out.source_bytes() + stream.source_bytes());
+    out.set_stored_bytes(out.stored_bytes() + stream.stored_bytes());
+  }
+  return out;
+}
+
+Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& request) {
+  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  ASSIGN_OR_RETURN(
+      const internal::Manifest manifest,
+      backup::Repository(*place.store, place.instance).ReadManifest(call.Reading(), request.id()));
+  return ToProto(manifest, place.name);
+}
+
+Result<v1::ListBackupsResponse> Backups::List(const Call& call,
+                                              const v1::ListBackupsRequest& request) {
+  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  const std::string list = "backups/" + place.name;
+  ASSIGN_OR_RETURN(const PageAsked page, ReadPage(context_.operations, request.page(), list));
+  backup::Repository repository(*place.store, place.instance);
+  ASSIGN_OR_RETURN(std::vector<std::string> ids, repository.List(call.Reading()));
+  if (page.after)
+    std::erase_if(ids, [&](const std::string& id) { return id >= *page.after; });  // newest first
+  v1::ListBackupsResponse response;
+  if (ids.size() > page.limit) {
+    ids.resize(page.limit);
+    response.mutable_page()->set_next_page_token(
+        MakePageToken(context_.operations, list, ids.back()));
+  }
+  for (const std::string& id : ids) {
+    const Result<internal::Manifest> manifest = repository.ReadManifest(call.Reading(), id);
+    if (manifest.ok()) {
+      *response.add_backups() = ToProto(*manifest, place.name);
+    } else if (manifest.status().code() == Code::kDataLoss) {
+      v1::Backup& broken = *response.add_backups();  // shown, so that somebody acts
+      broken.set_id(id);
+      broken.set_store(place.name);
+      ToProto(manifest.status(), *broken.mutable_error());
+    } else if (manifest.status().reason() != "BACKUP_NOT_FOUND") {  // deleted meanwhile
+      return manifest.status();
+    }
+  }
+  return response;
+}
+
+Result<v1::Operation> Backups::Delete(const Call& call, const v1::DeleteBackupRequest& request) {
+  const operations::Spec spec{
+      "backup.delete", {request.id()}, call.caller, request.request_id(), Serialise(request)};
+  const Result<operations::Record> earlier = context_.operations.FindRequest(spec);
+  if (earlier.ok()) return ToProto(*earlier);
+  if (earlier.status().code() != Code::kNotFound) return earlier.status();
+  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  backup::Repository repository(*place.store, place.instance);
+  const Status found = repository.ReadManifest(call.Reading(), request.id()).status();
+  if (!found.ok() && found.code() != Code::kDataLoss) return found;  // a broken one can be deleted
+  ASSIGN_OR_RETURN(
+      const operations::Record record,
+      context_.operations.Submit(spec, [=](operations::Running& running) -> Status {
+        internal::BackupPlan plan;
+        plan.set_store(place.name);
+        plan.set_backup_id(request.id());
+        RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+        KillPoint("backup.delete.planned");
+        running.SetBackupId(request.id());
+        return backup::Repository(*place.store, place.instance).Remove(running.ctx(), request.id());
+      }));
+  return ToProto(record);
+}
+
+void Backups::RegisterRecovery() {
+  context_.operations.OnRecover("backup.create", [this](operations::Running& running) -> Status {
+    if (running.plan().empty()) return NotBegun(running);
+    ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
+    ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
+    backup::Repository repository(*place.store, place.instance);
+    ASSIGN_OR_RETURN(const bool finished, repository.Exists(running.ctx(), plan.backup_id()));
+    running.SetBackupId(plan.backup_id());
+    if (finished) return Ok();
+    RETURN_IF_ERROR(repository.Remove(running.ctx(), plan.backup_id()));
+    return Error(Code::kAborted, "INTERRUPTED",
+                 "the agent was stopped while it made backup '{}'; what it had stored was removed",
+                 plan.backup_id())
+        .WithHint("take the backup again");
+  });
+  context_.operations.OnRecover("backup.delete", [this](operations::Running& running) -> Status {
+    if (running.plan().empty()) return NotBegun(running);
+    ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
+    ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
+    return backup::Repository(*place.store, place.instance).Remove(running.ctx(), plan.backup_id());
+  });
+  context_.operations.OnRecover("backup.restore", [this](operations::Running& running) -> Status {
+    if (running.plan().empty()) return NotBegun(running);
+    ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
+    if (plan.loaded()) return Ok();
+    RETURN_IF_ERROR(DropMade(running.ctx(), plan.databases()));
+    return Error(Code::kAborted, "INTERRUPTED",
+                 "the agent was stopped while it restored; the databases that it had made were "
+                 "dropped again")
+        .WithHint("restore again");
+  });
+}
+
+}  // namespace dbagent::workflows

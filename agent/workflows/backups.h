@@ -1,0 +1,70 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/backup/repository.h"
+#include "agent/storage/object_store.h"
+#include "agent/stream/buffer_budget.h"
+#include "agent/workflows/context.h"
+#include "dbagent/v1/backup.pb.h"
+
+namespace dbagent::workflows {
+
+// BackupService (its comments in proto/dbagent/v1/backup.proto are the contract). Threads: any;
+// calls block.
+//
+// A backup that fails, is cancelled or killed before its manifest is removed again. A restore that
+// does not end drops the databases that it made, and only those.
+class Backups {
+ public:
+  explicit Backups(const Context& context);
+  void RegisterRecovery();
+
+  Result<v1::Operation> Create(const Call& call, const v1::CreateBackupRequest& request);
+  Result<v1::Operation> Restore(const Call& call, const v1::RestoreBackupRequest& request);
+  Result<v1::Operation> Delete(const Call& call, const v1::DeleteBackupRequest& request);
+  Result<v1::Backup> Get(const Call& call, const v1::GetBackupRequest& request);
+  Result<v1::ListBackupsResponse> List(const Call& call, const v1::ListBackupsRequest& request);
+
+ private:
+  struct Place {  // a store as a request names it
+    std::string name;
+    storage::ObjectStore* store = nullptr;
+    std::string instance;
+  };
+  Result<Place> Find(const std::string& store) const;
+  Result<datastore::LogicalBackup*> Engine() const;
+  Result<datastore::DatabaseAdmin*> Databases() const;
+
+  Result<std::vector<std::string>> WantedDatabases(const OpContext& ctx,
+                                                   const v1::CreateBackupRequest& request) const;
+  Status RunCreate(operations::Running& running, const Place& place,
+                   const v1::CreateBackupRequest& request);
+  Status DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
+                    std::uint64_t number, const std::string& database, int level,
+                    internal::Stream& stream);
+
+  // What a restore makes: a stream of the backup under a name.
+  struct Target {
+    internal::Stream stream;
+    std::string name;
+  };
+  Result<std::vector<Target>> Targets(const internal::Manifest& manifest,
+                                      const v1::RestoreBackupRequest& request) const;
+  Status RunRestore(operations::Running& running, const Place& place, const std::string& backup,
+                    const std::vector<Target>& targets);
+  Status LoadStream(const OpContext& ctx, const Place& place, const std::string& backup,
+                    const Target& target, const std::vector<internal::Chunk>& chunks);
+  Status DropMade(const OpContext& ctx,
+                  const google::protobuf::RepeatedPtrField<std::string>& databases);
+
+  const Context& context_;
+  stream::BufferBudget budget_;
+  std::map<std::string, std::unique_ptr<storage::ObjectStore>> stores_;
+};
+
+v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store);
+
+}  // namespace dbagent::workflows
