@@ -1,0 +1,86 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "dbagent/v1/backup.grpc.pb.h"
+#include "dbagent/v1/database.grpc.pb.h"
+#include "dbagent/v1/instance.grpc.pb.h"
+#include "dbagent/v1/operation.grpc.pb.h"
+#include "dbagent/v1/user.grpc.pb.h"
+#include "tests/support/server_traits.h"
+#include "tests/support/temp_dir.h"
+
+namespace dbagent::tests {
+
+// The real dbagentd with a home of its own, driven over its local socket. Destroying it stops the
+// agent and then the database server that it left running.
+class AgentProcess {
+ public:
+  AgentProcess();
+  ~AgentProcess();
+  AgentProcess(const AgentProcess&) = delete;
+  AgentProcess& operator=(const AgentProcess&) = delete;
+
+  // Appended to the settings file, which names this user as admin.
+  std::string more_settings;
+  std::string peers;  // of the local socket; default: this uid, admin
+  os::Path store_directory;
+
+  // Starts it and waits until it serves, or until it has ended (a kill point during start-up).
+  void Start(const std::map<std::string, std::string>& environment = {});
+  bool WaitForEnd(std::chrono::seconds span = std::chrono::seconds(60));  // reaps it
+  void Kill();                                                            // SIGKILL
+  void Stop();                                                            // SIGTERM, and waits
+  bool running();
+  pid_t pid() const { return pid_; }
+  int wait_status() const { return wait_status_; }
+
+  std::shared_ptr<grpc::Channel> channel();
+  const os::Path& home() const { return directory_.path(); }
+  os::Path socket() const { return directory_ / "s"; }
+  std::uint16_t port() const { return port_; }
+  std::string log() const;
+  os::Volume volume() const { return os::Volume(directory_ / "v"); }
+  // The database server's process, 0 when there is none. PostgreSQL and MySQL write it into a pid
+  // file.
+  pid_t server_pid() const;
+
+  // Calls that a test means to succeed; anything else fails it and ends here.
+  v1::Operation Finish(const v1::Operation& operation);  // follows it to its end
+  v1::Operation Prepare(const v1::PrepareInstanceRequest& request = {});
+  void WaitForRecovery();
+  v1::Instance Instance();
+
+ private:
+  void WriteSettings();
+
+  TempDir directory_;
+  pid_t pid_ = -1;
+  int wait_status_ = 0;
+  std::uint16_t port_ = 0;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+// `stub.Method(request)` with a deadline; the reason of an error, `OK` without one.
+struct Outcome {
+  grpc::Status status;
+  std::string reason, hint;
+  bool ok() const { return status.ok(); }
+};
+Outcome ToOutcome(const grpc::Status& status);
+
+template <typename Service, typename Request, typename Response>
+Outcome Call(AgentProcess& agent,
+             grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+             const Request& request, Response& response) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  const auto stub = Service::NewStub(agent.channel());
+  return ToOutcome((stub.get()->*method)(&context, request, &response));
+}
+
+}  // namespace dbagent::tests

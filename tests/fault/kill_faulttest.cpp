@@ -1,0 +1,479 @@
+// The kill matrix: the agent is killed (SIGKILL) at every kill point that a call passes, and
+// started again. Each time the journal must tell the truth, the server must run, nothing may be
+// left behind, and the next call must work.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "tests/e2e/agent_process.h"
+
+namespace dbagent::tests {
+namespace {
+
+using v1::BackupService;
+using v1::DatabaseService;
+using v1::InstanceService;
+using v1::UserService;
+
+const char* const kOldPassword = "old password";
+const char* const kNewPassword = "new password";
+
+struct Scenario {
+  std::string kind;
+  std::function<void(AgentProcess&)>
+      before;  // brings about what the call needs; the agent is not going to be killed
+  std::function<void(AgentProcess&)> call;  // its outcome does not matter: the agent may be gone
+  std::function<void(AgentProcess&, bool succeeded)> truth;
+};
+
+// ---- small calls
+// ----------------------------------------------------------------------------------------------------
+
+bool Exists(AgentProcess& agent, const std::string& database) {
+  v1::GetDatabaseRequest request;
+  request.set_name(database);
+  v1::Database found;
+  return Call<DatabaseService>(agent, &DatabaseService::Stub::Get, request, found).ok();
+}
+
+void Create(AgentProcess& agent, const std::vector<std::string>& names) {
+  v1::CreateDatabasesRequest request;
+  for (const std::string& name : names) request.add_databases()->set_name(name);
+  v1::CreateDatabasesResponse response;
+  Call<DatabaseService>(agent, &DatabaseService::Stub::Create, request, response);
+}
+
+void Drop(AgentProcess& agent, const std::vector<std::string>& names) {
+  v1::DeleteDatabasesRequest request;
+  for (const std::string& name : names) request.add_names(name);
+  v1::DeleteDatabasesResponse response;
+  Call<DatabaseService>(agent, &DatabaseService::Stub::Delete, request, response);
+}
+
+void CreateUser(AgentProcess& agent, const std::string& database = "") {
+  v1::CreateUsersRequest request;
+  v1::NewUser& user = *request.add_users();
+  user.mutable_user()->mutable_id()->set_name("killer");
+  user.set_password(kOldPassword);
+  if (!database.empty()) {
+    v1::DatabaseGrant& grant = *user.add_grants();
+    grant.set_database(database);
+    grant.set_set(v1::READ_WRITE);
+  }
+  v1::CreateUsersResponse response;
+  Call<UserService>(agent, &UserService::Stub::Create, request, response);
+}
+
+void DropUser(AgentProcess& agent) {
+  v1::DeleteUsersRequest request;
+  request.add_ids()->set_name("killer");
+  v1::DeleteUsersResponse response;
+  Call<UserService>(agent, &UserService::Stub::Delete, request, response);
+}
+
+bool UserExists(AgentProcess& agent) {
+  v1::GetUserRequest request;
+  request.mutable_id()->set_name("killer");
+  v1::User found;
+  return Call<UserService>(agent, &UserService::Stub::Get, request, found).ok();
+}
+
+bool HoldsGrant(AgentProcess& agent) {
+  v1::ListGrantsRequest request;
+  request.mutable_id()->set_name("killer");
+  v1::ListGrantsResponse response;
+  Call<UserService>(agent, &UserService::Stub::ListGrants, request, response);
+  return std::any_of(response.grants().begin(), response.grants().end(),
+                     [](const v1::DatabaseGrant& grant) {
+                       return grant.database() == "keep" && grant.set() == v1::READ_ONLY;
+                     });
+}
+
+template <typename Request>
+Request GrantOnKeep() {
+  Request request;
+  request.mutable_id()->set_name("killer");
+  v1::DatabaseGrant& grant = *request.add_grants();
+  grant.set_database("keep");
+  grant.set_set(v1::READ_ONLY);
+  return request;
+}
+
+bool RootIsEnabled(AgentProcess& agent) {
+  v1::RootState state;
+  Call<UserService>(agent, &UserService::Stub::GetRootState, google::protobuf::Empty(), state);
+  return state.enabled();
+}
+
+void EnableRoot(AgentProcess& agent) {
+  v1::EnableRootResponse response;
+  Call<UserService>(agent, &UserService::Stub::EnableRoot, v1::EnableRootRequest(), response);
+}
+
+void DisableRoot(AgentProcess& agent) {
+  v1::RootState state;
+  Call<UserService>(agent, &UserService::Stub::DisableRoot, v1::DisableRootRequest(), state);
+}
+
+// Follows an operation that the agent may not live to finish.
+void FollowWhileItLives(AgentProcess& agent, const v1::Operation& operation) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
+  v1::WatchOperationRequest request;
+  request.set_id(operation.id());
+  const auto stub = v1::OperationService::NewStub(agent.channel());
+  const auto stream = stub->Watch(&context, request);
+  v1::Operation latest;
+  while (stream->Read(&latest)) {
+  }
+  stream->Finish();
+}
+
+template <typename Service, typename Request>
+void Run(AgentProcess& agent,
+         grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                               v1::Operation*),
+         const Request& request) {
+  v1::Operation operation;
+  if (Call<Service>(agent, method, request, operation).ok()) FollowWhileItLives(agent, operation);
+}
+
+std::string NewestBackup(AgentProcess& agent) {
+  v1::ListBackupsResponse list;
+  Call<BackupService>(agent, &BackupService::Stub::List, v1::ListBackupsRequest(), list);
+  return list.backups().empty() ? "" : list.backups(0).id();
+}
+
+std::size_t BackupFolders(AgentProcess& agent) {
+  const os::Path folder = agent.store_directory / agent.Instance().id();
+  if (!std::filesystem::exists(folder)) return 0;
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder),
+                                                std::filesystem::directory_iterator()));
+}
+
+void TakeBackup(AgentProcess& agent) {
+  v1::CreateBackupRequest request;
+  request.add_databases("keep");
+  Run<BackupService>(agent, &BackupService::Stub::Create, request);
+}
+
+// ---- the scenarios
+// --------------------------------------------------------------------------------------------------
+
+std::vector<Scenario> DatabaseScenarios() {
+  const auto all_or_none = [](AgentProcess& agent, bool succeeded) {
+    EXPECT_EQ(Exists(agent, "k-1"), succeeded);
+    EXPECT_EQ(Exists(agent, "k-2"), succeeded);
+  };
+  const auto without = [](AgentProcess& agent) { Drop(agent, {"k-1", "k-2"}); };
+  return {
+      {"database.create", without,
+       [](AgentProcess& agent) {
+         Create(agent, {"k-1", "k-2"});
+       },
+       all_or_none},
+      {"database.delete",
+       [](AgentProcess& agent) {
+         Create(agent, {"k-1", "k-2"});
+       },
+       without,
+       [](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(Exists(agent, "k-1"), !succeeded);
+         EXPECT_EQ(Exists(agent, "k-2"), !succeeded);
+       }},
+      {"database.update",
+       [](AgentProcess& agent) {
+         Drop(agent, {"k-1"});
+         Create(agent, {"k-1"});
+       },
+       [](AgentProcess& agent) {
+         v1::UpdateDatabaseRequest request;
+         request.mutable_database()->set_name("k-1");
+         if (TheTraits().has_owner) {
+           request.mutable_database()->set_connection_limit(7);
+           request.mutable_update_mask()->add_paths("connection_limit");
+         } else {
+           request.mutable_database()->set_character_set(TheTraits().character_set);
+           request.mutable_update_mask()->add_paths("character_set");
+         }
+         v1::Database changed;
+         Call<DatabaseService>(agent, &DatabaseService::Stub::Update, request, changed);
+       },
+       [](AgentProcess& agent, bool succeeded) {
+         v1::GetDatabaseRequest request;
+         request.set_name("k-1");
+         v1::Database found;
+         ASSERT_TRUE(
+             Call<DatabaseService>(agent, &DatabaseService::Stub::Get, request, found).ok());
+         const bool changed = TheTraits().has_owner
+                                  ? found.connection_limit() == 7
+                                  : found.character_set() == TheTraits().character_set;
+         EXPECT_EQ(changed, succeeded);
+       }},
+  };
+}
+
+std::vector<Scenario> UserScenarios() {
+  const auto without_user = [](AgentProcess& agent) { DropUser(agent); };
+  const auto with_user = [](AgentProcess& agent) {
+    DropUser(agent);
+    CreateUser(agent, "keep");
+  };
+  return {
+      {"user.create", without_user, [](AgentProcess& agent) { CreateUser(agent, "keep"); },
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(UserExists(agent), succeeded); }},
+      {"user.delete", with_user, without_user,
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(UserExists(agent), !succeeded); }},
+      {"user.update", with_user,
+       [](AgentProcess& agent) {
+         v1::UpdateUserRequest request;
+         request.mutable_user()->mutable_id()->set_name("killer");
+         request.set_password(kNewPassword);
+         request.mutable_update_mask()->add_paths("password");
+         v1::User changed;
+         Call<UserService>(agent, &UserService::Stub::Update, request, changed);
+       },
+       [](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(TheTraits().log_in(agent.port(), {"killer", Secret(kNewPassword), "keep"}).ok(),
+                   succeeded);
+         EXPECT_EQ(TheTraits().log_in(agent.port(), {"killer", Secret(kOldPassword), "keep"}).ok(),
+                   !succeeded);
+       }},
+      {"user.grant",
+       [](AgentProcess& agent) {
+         DropUser(agent);
+         CreateUser(agent);
+       },
+       [](AgentProcess& agent) {
+         v1::GrantResponse response;
+         Call<UserService>(agent, &UserService::Stub::Grant, GrantOnKeep<v1::GrantRequest>(),
+                           response);
+       },
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(HoldsGrant(agent), succeeded); }},
+      {"user.revoke",
+       [](AgentProcess& agent) {
+         DropUser(agent);
+         CreateUser(agent);
+         v1::GrantResponse response;
+         Call<UserService>(agent, &UserService::Stub::Grant, GrantOnKeep<v1::GrantRequest>(),
+                           response);
+       },
+       [](AgentProcess& agent) {
+         v1::RevokeResponse response;
+         Call<UserService>(agent, &UserService::Stub::Revoke, GrantOnKeep<v1::RevokeRequest>(),
+                           response);
+       },
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(HoldsGrant(agent), !succeeded); }},
+      {"user.enable_root", DisableRoot, EnableRoot,
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(RootIsEnabled(agent), succeeded); }},
+      {"user.disable_root", EnableRoot, DisableRoot,
+       [](AgentProcess& agent, bool succeeded) { EXPECT_EQ(RootIsEnabled(agent), !succeeded); }},
+  };
+}
+
+std::vector<Scenario> ServerScenarios() {
+  const auto start = [](AgentProcess& agent) {
+    Run<InstanceService>(agent, &InstanceService::Stub::Start, v1::StartInstanceRequest());
+  };
+  const auto stop = [](AgentProcess& agent) {
+    Run<InstanceService>(agent, &InstanceService::Stub::Stop, v1::StopInstanceRequest());
+  };
+  const auto runs = [](AgentProcess& agent, bool succeeded) {
+    EXPECT_TRUE(succeeded);
+    EXPECT_EQ(agent.Instance().state(), v1::HEALTHY);
+  };
+  return {
+      {"instance.stop", start, stop,
+       [start](AgentProcess& agent, bool succeeded) {
+         if (succeeded) EXPECT_EQ(agent.Instance().state(), v1::STOPPED);
+         start(agent);
+       }},
+      {"instance.start", stop, start, runs},
+      {"instance.restart", start,
+       [](AgentProcess& agent) {
+         Run<InstanceService>(agent, &InstanceService::Stub::Restart, v1::RestartInstanceRequest());
+       },
+       runs},
+  };
+}
+
+std::vector<Scenario> BackupScenarios() {
+  auto folders = std::make_shared<std::size_t>(0);
+  auto backup = std::make_shared<std::string>();
+  const auto take = [=](AgentProcess& agent) {
+    TakeBackup(agent);
+    *backup = NewestBackup(agent);
+    *folders = BackupFolders(agent);
+  };
+  return {
+      {"backup.create", [=](AgentProcess& agent) { *folders = BackupFolders(agent); }, TakeBackup,
+       [=](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(BackupFolders(agent), *folders + (succeeded ? 1 : 0));
+       }},
+      {"backup.restore",
+       [=](AgentProcess& agent) {
+         Drop(agent, {"k-restored"});
+         take(agent);
+       },
+       [=](AgentProcess& agent) {
+         v1::RestoreBackupRequest request;
+         request.set_backup_id(*backup);
+         request.add_databases()->set_database("keep");
+         request.mutable_databases(0)->set_restore_as("k-restored");
+         Run<BackupService>(agent, &BackupService::Stub::Restore, request);
+       },
+       [](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(Exists(agent, "k-restored"), succeeded);
+       }},
+      {"backup.delete", take,
+       [=](AgentProcess& agent) {
+         v1::DeleteBackupRequest request;
+         request.set_id(*backup);
+         Run<BackupService>(agent, &BackupService::Stub::Delete, request);
+       },
+       [=](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(BackupFolders(agent), *folders - (succeeded ? 1 : 0));
+       }},
+  };
+}
+
+// ---- the matrix
+// -----------------------------------------------------------------------------------------------------
+
+std::vector<std::string> ReadPoints(const os::Path& log) {
+  std::ifstream file(log);
+  std::set<std::string> points;
+  for (std::string line; std::getline(file, line);) points.insert(line);
+  return {points.begin(), points.end()};
+}
+
+// What every recovery owes, whatever was killed.
+void CheckAfterwards(AgentProcess& agent, const std::string& at) {
+  EXPECT_TRUE(std::filesystem::is_empty(agent.volume().agent() / "children"))
+      << at << ": a tool's record is left";
+  Create(agent, {"after"});
+  EXPECT_TRUE(Exists(agent, "after")) << at << agent.log();
+  Drop(agent, {"after"});
+  EXPECT_FALSE(Exists(agent, "after")) << at;
+}
+
+v1::Operation NewestOf(AgentProcess& agent, const std::string& kind) {
+  v1::ListOperationsRequest request;
+  request.set_kind(kind);
+  request.mutable_page()->set_page_size(1);
+  v1::ListOperationsResponse response;
+  Call<v1::OperationService>(agent, &v1::OperationService::Stub::List, request, response);
+  return response.operations().empty() ? v1::Operation() : response.operations(0);
+}
+
+class KillMatrix : public testing::Test {
+ protected:
+  static AgentProcess& Agent() {
+    static std::unique_ptr<AgentProcess> agent;
+    if (!agent) {
+      agent = std::make_unique<AgentProcess>();
+      agent->Start();
+      v1::PrepareInstanceRequest request;
+      request.add_allowed_networks("127.0.0.0/8");
+      request.add_databases()->set_name("keep");
+      agent->Prepare(request);
+    }
+    return *agent;
+  }
+
+  static void RunScenario(const Scenario& scenario) {
+    AgentProcess& agent = Agent();
+    const os::Path log = agent.home() / ("points." + scenario.kind);
+    scenario.before(agent);
+    agent.Stop();
+    agent.Start({{"DBAGENT_KILL_LOG", log}});
+    scenario.call(agent);
+    scenario.truth(agent, true);
+    const std::vector<std::string> points = ReadPoints(log);
+    EXPECT_GE(points.size(), 3U) << scenario.kind << " passes hardly any kill points";
+    for (const std::string& point : points) {
+      if (!point.starts_with(scenario.kind.substr(0, scenario.kind.find('.'))) &&
+          !point.starts_with("restore") && !point.starts_with("start") &&
+          !point.starts_with("stop")) {
+        continue;  // of the calls that `truth` made
+      }
+      SCOPED_TRACE("killed at " + point);
+      agent.Stop();
+      agent.Start();
+      scenario.before(agent);
+      const std::string earlier = NewestOf(agent, scenario.kind).id();
+      agent.Stop();
+      agent.Start({{"DBAGENT_KILL_AT", point}});
+      scenario.call(agent);
+      if (agent.running()) continue;  // a point of another call
+      agent.Start();
+      agent.WaitForRecovery();
+      const v1::Operation operation = NewestOf(agent, scenario.kind);
+      ASSERT_NE(operation.id(), earlier) << agent.log();
+      EXPECT_TRUE(operation.state() == v1::SUCCEEDED || operation.error().reason() == "INTERRUPTED")
+          << operation.DebugString();
+      scenario.truth(agent, operation.state() == v1::SUCCEEDED);
+      CheckAfterwards(agent, point);
+      killed_.insert(scenario.kind + " " + point);
+    }
+  }
+
+  static void TearDownTestSuite() {
+    std::printf("killed at %zu points:\n", killed_.size());
+    for (const std::string& point : killed_) std::printf("  %s\n", point.c_str());
+  }
+  static inline std::set<std::string> killed_;
+};
+
+TEST_F(KillMatrix, DatabaseCalls) {
+  for (const Scenario& scenario : DatabaseScenarios()) RunScenario(scenario);
+}
+TEST_F(KillMatrix, UserCalls) {
+  for (const Scenario& scenario : UserScenarios()) RunScenario(scenario);
+}
+TEST_F(KillMatrix, ServerCalls) {
+  for (const Scenario& scenario : ServerScenarios()) RunScenario(scenario);
+}
+TEST_F(KillMatrix, BackupCalls) {
+  for (const Scenario& scenario : BackupScenarios()) RunScenario(scenario);
+}
+
+TEST_F(KillMatrix, Prepare) {
+  v1::PrepareInstanceRequest request;
+  request.set_memory_bytes(256U << 20U);
+  request.add_databases()->set_name("keep");
+  std::vector<std::string> points;
+  {
+    AgentProcess agent;
+    agent.Start({{"DBAGENT_KILL_LOG", agent.home() / "points"}});
+    agent.Prepare(request);
+    points = ReadPoints(agent.home() / "points");
+  }
+  EXPECT_GE(points.size(), 9U);
+  for (const std::string& point : points) {
+    SCOPED_TRACE("killed at " + point);
+    AgentProcess agent;
+    agent.Start({{"DBAGENT_KILL_AT", point}});
+    Run<InstanceService>(agent, &InstanceService::Stub::Prepare, request);
+    ASSERT_TRUE(agent.WaitForEnd());
+    agent.Start();
+    agent.WaitForRecovery();
+    const v1::Operation operation = NewestOf(agent, "instance.prepare");
+    if (operation.state() != v1::SUCCEEDED) {
+      EXPECT_EQ(operation.error().reason(), "INTERRUPTED") << operation.DebugString();
+      EXPECT_EQ(agent.Instance().state(), v1::NOT_PREPARED);
+      EXPECT_TRUE(std::filesystem::is_empty(agent.volume().generations()));
+      EXPECT_EQ(agent.server_pid(), 0);
+      agent.Prepare(request);
+    }
+    EXPECT_EQ(agent.Instance().state(), v1::HEALTHY) << agent.log();
+    CheckAfterwards(agent, point);
+    killed_.insert("instance.prepare " + point);
+  }
+}
+
+}  // namespace
+}  // namespace dbagent::tests
