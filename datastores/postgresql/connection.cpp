@@ -185,7 +185,7 @@ void Connection::CancelStatement(const OpContext& ctx) {
   Result<std::unique_ptr<Connection>> other = Open(own, target);
   if (!other.ok())
     return;  // closing this connection ends the statement, within client_connection_check_interval
-  (*other)->cancels_ = false;
+  (*other)->DoNotCancel();
   (*other)
       ->Run(own, "SELECT pg_cancel_backend($1::int)", {std::to_string(PQbackendPID(handle()))})
       .Ignore("as above");

@@ -61,6 +61,9 @@ class Connection {
 
   // Idle, alive as far as can be told without a round trip, and outside a transaction.
   bool Reusable();
+  // Leaves a statement that is out of time to the end of the connection, where even a second is too
+  // long.
+  void DoNotCancel() { cancels_ = false; }
   PGconn* handle() { return connection_.get(); }
 
  private:
@@ -73,7 +76,7 @@ class Connection {
 
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   Target target_;
-  bool cancels_ = true;  // not while cancelling another one
+  bool cancels_ = true;
 };
 
 template <typename Body>

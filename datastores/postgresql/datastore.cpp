@@ -13,6 +13,7 @@ Result<std::string> Ask(const Server& server) {
   const OpContext ctx = OpContext().WithBudget(kHealthBudget);
   ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                    server.pool.Connect(ctx, std::string(kMaintenanceDatabase)));
+  connection->DoNotCancel();
   ASSIGN_OR_RETURN(const Rows rows,
                    connection->Query(ctx, "SELECT current_setting('server_version')"));
   return rows.Text(0, 0);

@@ -41,7 +41,6 @@ class SessionPool {
   Result<std::unique_ptr<Connection>> Connect(const OpContext& ctx,
                                               const std::string& database) const;
   void CloseIdle();
-  const Target& target() const { return target_; }
 
  private:
   void GiveBack(std::unique_ptr<Connection> connection);

@@ -17,9 +17,7 @@ class PreparedServer : public testing::Environment {
 }  // namespace
 
 void ContractTest::TearDown() {
-  if (root_enabled_) {
-    EXPECT_OK(store().root()->Disable(ctx()));
-  }
+  if (root_enabled_) DisableRoot();
   for (const std::string& name : made_databases_) EXPECT_OK(databases().Drop(ctx(), name));
   for (const UserId& id : made_users_) EXPECT_OK(users().Drop(ctx(), id));
 }
@@ -78,6 +76,11 @@ std::unique_ptr<ClientSession> ContractTest::RootSession(const std::string& data
   EXPECT_OK(session);
   if (!session.ok()) throw std::runtime_error("root cannot log in");  // fails the test
   return *std::move(session);
+}
+
+void ContractTest::DisableRoot() {
+  EXPECT_OK(store().root()->Disable(ctx()));
+  root_enabled_ = false;
 }
 
 bool ContractTest::Can(ClientSession& session, const std::string& sql) {

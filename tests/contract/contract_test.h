@@ -52,6 +52,7 @@ class ContractTest : public testing::Test {
                                                const std::string& database = "") const;
   // A superuser's session, by an enabled root that TearDown disables again.
   std::unique_ptr<ClientSession> RootSession(const std::string& database = "");
+  void DisableRoot();
   // Whether a statement succeeds in a session.
   static bool Can(ClientSession& session, const std::string& sql);
   std::string Q(const std::string& name) const { return traits().quote(name); }
