@@ -48,9 +48,10 @@ TEST_F(DatabaseContract, TakesNamesThatNeedQuoting) {
 
 TEST_F(DatabaseContract, TakesAnEmojiOrRefusesItBeforeTheServerSpoilsIt) {
   const std::string name = "🐘x";
-  const auto made = databases().Create(ctx(), Named(Database(name)));
+  const auto made = databases().Create(ctx(), Named(name));
   EXPECT_EQ(ReasonOf(made), traits().holds_emoji ? "OK" : "NAME_INVALID");
   EXPECT_EQ(IsListed(name), traits().holds_emoji);
+  EXPECT_EQ(ReasonOf(databases().Drop(ctx(), name)), traits().holds_emoji ? "OK" : "NAME_INVALID");
 }
 
 TEST_F(DatabaseContract, TakesTheLongestNameAndRefusesOneMore) {

@@ -4,6 +4,8 @@ namespace dbagent::tests {
 
 std::vector<ServerTraits> DriverTable() {
   std::vector<ServerTraits> table;
+  table.push_back(MariadbTraits());
+  table.push_back(MysqlTraits());
   table.push_back(PostgresqlTraits());
   return table;
 }

@@ -8,6 +8,8 @@ namespace dbagent::tests {
 
 // The servers that the contract suite can run against. A driver's own are in traits_<kind>.cpp.
 std::vector<ServerTraits> DriverTable();
+ServerTraits MariadbTraits();
+ServerTraits MysqlTraits();
 ServerTraits PostgresqlTraits();
 
 }  // namespace dbagent::tests

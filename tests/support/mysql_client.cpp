@@ -41,6 +41,9 @@ Result<std::unique_ptr<ClientSession>> LogInToMysql(std::uint16_t port, const Lo
   auto session = std::make_unique<MysqlSession>(connection);
   const unsigned timeout = 10;
   mysql_optionsv(connection, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+  // TLS where the server has it: without, MySQL takes no password of more than 213 bytes
+  const my_bool yes = 1;
+  mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &yes);
   mysql_optionsv(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   if (mysql_real_connect(
           connection, "127.0.0.1", login.user.c_str(), login.password.RevealCString(),

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -237,8 +238,7 @@ TEST(ChildProcessDeathTest, AToolDiesWithTheAgentThoughTheThreadThatAskedForItMa
     setenv("DBAGENT_TEST_PIPE", std::to_string(out.write_end.get()).c_str(), 1);
   }
   const auto die_with_a_tool = [&] {
-    ChildSpec spec = Shell("echo $$; exec sleep 1000");
-    spec.stdout_fd = std::atoi(std::getenv("DBAGENT_TEST_PIPE"));
+    const ChildSpec spec = Shell("exec sleep 1000");
     const auto spawn_on_a_thread = [&] {
       std::unique_ptr<ChildProcess> child;
       std::thread([&] {
@@ -252,12 +252,12 @@ TEST(ChildProcessDeathTest, AToolDiesWithTheAgentThoughTheThreadThatAskedForItMa
       _exit(1);
     }
     const auto second = spawn_on_a_thread();
-    if (!second) _exit(1);
+    const int pipe = std::atoi(std::getenv("DBAGENT_TEST_PIPE"));
+    if (!second || dprintf(pipe, "%d\n", second->pid()) < 0) _exit(1);
     raise(SIGKILL);
   };
   EXPECT_EXIT(die_with_a_tool(), testing::KilledBySignal(SIGKILL), "");
   unsetenv("DBAGENT_TEST_PIPE");
-  ReadUntil(out.read_end.get());  // the first one's
   const pid_t tool = std::atoi(ReadUntil(out.read_end.get()).c_str());
   ASSERT_GT(tool, 0);
   EXPECT_TRUE(IsGoneSoon(tool));

@@ -1,0 +1,54 @@
+#include "datastores/mysql/accounts.h"
+
+namespace dbagent::datastore::mysql {
+namespace {
+
+Account AccountFrom(const Dialect& dialect, const Row& row) {
+  Account account;
+  account.info.id = {TextOf(row[0]), TextOf(row[1])};
+  account.info.authentication = TextOf(row[2]);
+  account.info.attributes.locked = NumberOf(row[3]) != 0;
+  account.info.attributes.require_tls = NumberOf(row[4]) != 0;
+  account.info.attributes.max_connections = static_cast<std::uint32_t>(NumberOf(row[5]));
+  if (TextOf(row[6]) != dialect.no_password_credential())
+    account.credential = Secret(TextOf(row[6]));
+  return account;
+}
+
+}  // namespace
+
+Result<std::vector<Account>> ReadAccounts(Server& server, const OpContext& ctx,
+                                          const std::string& condition,
+                                          const std::vector<std::string>& parameters) {
+  ASSIGN_OR_RETURN(const Rows rows,
+                   Query(server, ctx, "read the table of users",
+                         server.dialect.AccountsQuery() + " AND " + condition, parameters));
+  std::vector<Account> accounts;
+  for (const Row& row : rows) accounts.push_back(AccountFrom(server.dialect, row));
+  return accounts;
+}
+
+Result<Account> ReadAccount(Server& server, const OpContext& ctx, const UserId& id) {
+  ASSIGN_OR_RETURN(
+      std::vector<Account> found,
+      ReadAccounts(server, ctx, "CAST(User AS BINARY) = ? AND CAST(Host AS BINARY) = ?",
+                   {id.name, id.host}));
+  if (found.empty()) return UserNotFound(id);
+  return std::move(found.front());
+}
+
+Status UserNotFound(const UserId& id) {
+  return Error(Code::kNotFound, "USER_NOT_FOUND", "unable to find user '{}': there is none",
+               id.ToString());
+}
+
+std::string AttributesClause(const UserAttributes& attributes) {
+  std::string clause;
+  if (attributes.require_tls) clause += *attributes.require_tls ? " REQUIRE SSL" : " REQUIRE NONE";
+  if (attributes.max_connections)
+    clause += fmt::format(" WITH MAX_USER_CONNECTIONS {}", *attributes.max_connections);
+  if (attributes.locked) clause += *attributes.locked ? " ACCOUNT LOCK" : " ACCOUNT UNLOCK";
+  return clause;
+}
+
+}  // namespace dbagent::datastore::mysql

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <array>
+
+#include "agent/stream/fd_stream.h"
+#include "datastores/mysql/accounts.h"
+#include "datastores/mysql/definer_filter.h"
+#include "datastores/mysql/names.h"
+#include "datastores/mysql/parts.h"
+
+namespace dbagent::datastore::mysql {
+namespace {
+
+constexpr std::size_t kBufferBytes = 256U << 10U;
+constexpr std::string_view kLastLine = "-- Dump completed";
+
+// Reads what the tool writes, hands it on, and keeps the beginning and the end.
+class DumpText {
+ public:
+  void Add(std::string_view text) {
+    if (head_.size() < kKept) head_ += text.substr(0, kKept - head_.size());
+    tail_ += text.substr(text.size() - std::min(text.size(), kKept));
+    if (tail_.size() > kKept) tail_.erase(0, tail_.size() - kKept);
+  }
+  // `MariaDB dump 10.19-11.4 Distrib …`, `MySQL dump 10.13 Distrib …`
+  std::string tool() const {
+    const std::size_t word = head_.find(" dump ");
+    if (word == std::string::npos) return "unknown";
+    const std::size_t begin = head_.rfind("-- ", word);
+    const std::size_t end = head_.find('\n', word);
+    return begin == std::string::npos ? "unknown" : head_.substr(begin + 3, end - begin - 3);
+  }
+  bool complete() const {
+    const std::size_t last = tail_.find_last_not_of('\n');
+    const std::size_t line = tail_.rfind('\n', last) + 1;
+    return last != std::string::npos && std::string_view(tail_).substr(line).starts_with(kLastLine);
+  }
+
+ private:
+  static constexpr std::size_t kKept = 1024;
+  std::string head_, tail_;
+};
+
+class Logical : public LogicalBackup {
+ public:
+  Logical(Server& server, DatabaseAdmin& databases) : server_(server), databases_(databases) {}
+
+  Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
+                         stream::Sink& sink) override;
+  Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) override;
+
+ private:
+  Result<DefinerFilter> MakeFilter(const OpContext& ctx);
+  // Answers what went over.
+  Result<DumpText> Feed(const OpContext& ctx, os::ChildProcess& tool, UniqueFd pipe,
+                        stream::Source& source);
+
+  Server& server_;
+  DatabaseAdmin& databases_;
+};
+
+Result<DumpFacts> Logical::Dump(const OpContext& ctx, const std::string& database,
+                                stream::Sink& sink) {
+  DumpFacts facts;
+  ASSIGN_OR_RETURN(facts.database, databases_.Get(ctx, database));
+  ASSIGN_OR_RETURN(const Rows version,
+                   Query(server_, ctx, "ask for the server's version", "SELECT VERSION()"));
+  facts.server_version = TextOf(version.front()[0]);
+
+  ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
+  os::ToolCall call;
+  call.name = kDumpTool;
+  call.parameters = {{"database", database}};
+  call.stdout_fd = pipe.write_end.get();
+  ASSIGN_OR_RETURN(const auto tool,
+                   server_.host.RunTool(call));  // ended with this call, whatever happens below
+  pipe.write_end.Reset();
+  stream::FdSource source(std::move(pipe.read_end), call.name);
+  std::vector<std::byte> buffer(kBufferBytes);
+  DumpText text;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx, buffer));
+    if (got == 0) break;
+    const Bytes bytes = std::span(buffer).first(got);
+    text.Add(AsText(bytes));
+    RETURN_IF_ERROR(sink.Write(ctx, bytes));
+  }
+  RETURN_IF_ERROR(os::WaitForSuccess(ctx, *tool, server_.dialect.dump_program()));
+  if (!text.complete()) {
+    return Error(Code::kInternal, "TOOL_FAILED",
+                 "unable to dump database '{}': {} ended without its last line", database,
+                 server_.dialect.dump_program());
+  }
+  facts.tool = text.tool();
+  return facts;
+}
+
+Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) {
+  DatabaseSpec database;
+  database.name = spec.database.name;
+  database.character_set = spec.database.character_set;
+  database.collation = spec.database.collation;
+  ASSIGN_OR_RETURN(const DatabaseInfo created, databases_.Create(ctx, database));
+
+  ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
+  os::ToolCall call;
+  call.name = kLoadTool;
+  call.parameters = {{"database", created.name}};
+  call.stdin_fd = pipe.read_end.get();
+  ASSIGN_OR_RETURN(const auto tool, server_.host.RunTool(call));
+  pipe.read_end.Reset();
+  ASSIGN_OR_RETURN(const DumpText text, Feed(ctx, *tool, std::move(pipe.write_end), source));
+  RETURN_IF_ERROR(os::WaitForSuccess(ctx, *tool, server_.dialect.client_program()));
+  if (text.complete()) return Ok();
+  return Error(Code::kDataLoss, "TOOL_FAILED",
+               "unable to load database '{}': the dump ends too early", created.name);
+}
+
+Result<DefinerFilter> Logical::MakeFilter(const OpContext& ctx) {
+  ASSIGN_OR_RETURN(const std::vector<Account> accounts, ReadAccounts(server_, ctx, "TRUE"));
+  std::set<AccountName> existing;
+  for (const Account& account : accounts) {
+    existing.emplace(account.info.id.name, account.info.id.host);
+  }
+  return DefinerFilter(std::move(existing), {server_.settings.os_user, "localhost"});
+}
+
+// A tool that stops reading has said why on its stderr: that is then the error.
+Result<DumpText> Logical::Feed(const OpContext& ctx, os::ChildProcess& tool, UniqueFd pipe,
+                               stream::Source& source) {
+  ASSIGN_OR_RETURN(DefinerFilter filter, MakeFilter(ctx));
+  stream::FdSink sink(std::move(pipe), std::string(server_.dialect.client_program()));
+  std::vector<std::byte> buffer(kBufferBytes);
+  DumpText text;
+  for (bool more = true; more;) {
+    ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx, buffer));
+    more = got > 0;
+    const std::string_view read = AsText(std::span(buffer).first(got));
+    text.Add(read);
+    Status written = sink.Write(ctx, AsBytes(more ? filter.Pass(read) : filter.Finish()));
+    if (written.ok()) continue;
+    if (written.reason() != "PEER_CLOSED") return written;
+    RETURN_IF_ERROR(os::WaitForSuccess(ctx, tool, server_.dialect.client_program()));
+    return written;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<LogicalBackup> MakeLogicalBackup(Server& server, DatabaseAdmin& databases) {
+  return std::make_unique<Logical>(server, databases);
+}
+
+}  // namespace dbagent::datastore::mysql

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+
+#include "datastores/mysql/server.h"
+
+// The capabilities, each in a file of its name. `server` outlives them.
+namespace dbagent::datastore::mysql {
+
+std::unique_ptr<ServerControl> MakeServerControl(Server& server);
+std::unique_ptr<DatabaseAdmin> MakeDatabaseAdmin(Server& server);
+std::unique_ptr<UserAdmin> MakeUserAdmin(Server& server);
+std::unique_ptr<GrantAdmin> MakeGrantAdmin(Server& server);
+std::unique_ptr<RootAdmin> MakeRootAdmin(Server& server);
+std::unique_ptr<LogicalBackup> MakeLogicalBackup(Server& server, DatabaseAdmin& databases);
+
+}  // namespace dbagent::datastore::mysql

@@ -1,0 +1,65 @@
+#include <arpa/inet.h>
+
+#include <functional>
+
+#include "datastores/mysql/server.h"
+#include "datastores/mysql/server_error.h"
+
+namespace dbagent::datastore::mysql {
+namespace {
+
+constexpr unsigned kNoSuchThread = 1094;
+
+// SQL's LIKE without escapes, on ASCII.
+bool Like(std::string_view text, std::string_view pattern) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() == '%') {
+    for (std::size_t skip = 0; skip <= text.size(); ++skip) {
+      if (Like(text.substr(skip), pattern.substr(1))) return true;
+    }
+    return false;
+  }
+  if (text.empty() || (pattern.front() != '_' && pattern.front() != text.front())) return false;
+  return Like(text.substr(1), pattern.substr(1));
+}
+
+// Whether an account for `host` can be the one of a client that SHOW PROCESSLIST shows at `client`
+// (`10.0.0.7:51234`). A network counts as fitting all: better a session too many that logs in again
+// than one too few.
+bool Fits(std::string_view host, std::string_view client) {
+  if (host.find('/') != std::string_view::npos) return true;
+  return Like(client, host) || Like(client.substr(0, client.rfind(':')), host);
+}
+
+Status EndSessions(Server& server, const OpContext& ctx, const std::string& condition,
+                   const std::string& parameter, const std::function<bool(const Row&)>& wanted) {
+  ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, server.pool.Get(ctx));
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      connection->Query(
+          ctx, "list sessions",
+          "SELECT id, host FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND " +
+              condition,
+          {parameter}));
+  for (const Row& row : rows) {
+    if (!wanted(row)) continue;
+    const Status killed =
+        connection->Execute(ctx, "end a session", "KILL CONNECTION " + TextOf(row[0]));
+    if (!killed.ok() && ServerErrno(killed) != kNoSuchThread) return killed;
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Status EndSessionsOf(Server& server, const OpContext& ctx, const UserId& user) {
+  return EndSessions(server, ctx, "CAST(user AS BINARY) = ?", user.name,
+                     [&](const Row& row) { return Fits(user.host, TextOf(row[1])); });
+}
+
+Status EndSessionsIn(Server& server, const OpContext& ctx, const std::string& database) {
+  return EndSessions(server, ctx, "CAST(db AS BINARY) = ?", database,
+                     [](const Row&) { return true; });
+}
+
+}  // namespace dbagent::datastore::mysql

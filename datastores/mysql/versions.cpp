@@ -1,0 +1,160 @@
+#include "datastores/mysql/versions.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "datastores/mysql/quote.h"
+
+namespace dbagent::datastore::mysql {
+namespace {
+
+struct Accepted {
+  std::uint32_t major, first_minor, last_minor;
+};
+constexpr std::uint32_t kAnyMinor = ~0U;
+constexpr std::array<Accepted, 2> kMariaDb = {{{10, 6, kAnyMinor}, {11, 0, kAnyMinor}}};
+constexpr std::array<Accepted, 3> kMySql = {{{8, 0, 0}, {8, 4, 4}, {9, 0, kAnyMinor}}};
+
+template <std::size_t N>
+bool IsIn(const std::array<Accepted, N>& all, const Version& version) {
+  return std::any_of(all.begin(), all.end(), [&](const Accepted& one) {
+    return version.major == one.major && version.minor >= one.first_minor &&
+           version.minor <= one.last_minor;
+  });
+}
+
+std::string_view ProductName(bool mariadb) {
+  return mariadb ? "MariaDB" : "MySQL";
+}
+
+}  // namespace
+
+std::optional<Version> ParseVersion(std::string_view output) {
+  const std::size_t at = output.find(" Ver ");
+  if (at == std::string_view::npos) return std::nullopt;
+  output.remove_prefix(output.find_first_not_of(' ', at + 5));
+  const std::string_view word = output.substr(0, output.find(' '));
+  Version version;
+  version.mariadb = word.find("MariaDB") != std::string_view::npos;
+  version.text = word.substr(0, word.find_first_not_of("0123456789."));
+  const char* end = version.text.data() + version.text.size();
+  const auto major = std::from_chars(version.text.data(), end, version.major);
+  if (major.ec != std::errc() || major.ptr == end) return std::nullopt;
+  if (std::from_chars(major.ptr + 1, end, version.minor).ec != std::errc()) return std::nullopt;
+  return version;
+}
+
+Status CheckAccepted(const Version& version, bool allow_unknown_major) {
+  if (version.mariadb ? IsIn(kMariaDb, version) : IsIn(kMySql, version)) return Ok();
+  const bool newer =
+      version.major > (version.mariadb ? kMariaDb.back().major : kMySql.back().major);
+  if (newer && allow_unknown_major) return Ok();
+  return Error(Code::kFailedPrecondition, "VERSION_UNSUPPORTED",
+               "unable to use {} {}: this version is not supported", ProductName(version.mariadb),
+               version.text)
+      .WithHint(newer ? "set allow_unknown_major to try this newer server"
+                      : "MariaDB 10.6 to 11.8 and MySQL 8.0, 8.4 and 9.x are");
+}
+
+DatastoreInfo InfoOf(const Version& version) {
+  return {"mysql", std::string(ProductName(version.mariadb)), version.text, version.major};
+}
+
+Dialect::Dialect(const DatastoreInfo& info)
+    : mariadb_(info.product == "MariaDB"), major_(info.major), product_(info.product) {
+  const std::size_t dot = info.version.find('.');
+  if (dot == std::string::npos) return;
+  std::from_chars(info.version.data() + dot + 1, info.version.data() + info.version.size(), minor_);
+}
+
+bool Dialect::several_bind_addresses() const {
+  return !mariadb_ || major_ > 10 || minor_ >= 11;
+}
+
+std::vector<std::string> Dialect::ConfigurationLines(std::uint64_t redo_bytes) const {
+  if (mariadb_) return {fmt::format("innodb-log-file-size = {}", redo_bytes)};
+  return {"mysqlx = OFF", "secure-file-priv = NULL", "plugin-load-add = auth_socket.so",
+          "binlog-expire-logs-seconds = 259200",  // three days; the default is thirty
+          fmt::format("innodb-redo-log-capacity = {}", redo_bytes)};
+}
+
+std::vector<std::string> Dialect::DumpOptions() const {
+  if (mariadb_) return {};
+  return {"--set-gtid-purged=OFF", "--no-tablespaces"};
+}
+
+std::vector<std::string> Dialect::InitialiseArguments(const ServerSettings& settings) const {
+  if (!mariadb_) return {"--initialize-insecure", "--secure-file-priv=NULL"};
+  return {"--auth-root-authentication-method=socket", "--auth-root-socket-user=" + settings.os_user,
+          "--skip-test-db"};
+}
+
+std::vector<std::string> Dialect::FirstStartOptions() const {
+  if (mariadb_) return {};
+  return {"--mysqlx=OFF", "--secure-file-priv=NULL", "--plugin-load-add=auth_socket.so",
+          "--skip-log-bin"};
+}
+
+std::string Dialect::SecureStatements(const std::string& agent_account) const {
+  const std::string agent = QuoteLiteral(agent_account);
+  const std::string account = agent + "@'localhost'";
+  const std::string is_agent = "(User = " + agent + " AND Host = 'localhost')";
+  if (mariadb_) {
+    return "DELETE FROM mysql.global_priv WHERE NOT (" + is_agent + " OR User = 'mariadb.sys');\n" +
+           "DELETE FROM mysql.db WHERE User <> 'mariadb.sys';\n" +
+           "DELETE FROM mysql.proxies_priv WHERE NOT " + is_agent +
+           ";\nDROP DATABASE IF EXISTS test;\nFLUSH PRIVILEGES;\n" + "ALTER USER " + account +
+           " IDENTIFIED VIA unix_socket;\nSHUTDOWN;\n";
+  }
+  // root@localhost, which has no password yet, becomes the agent's account or goes
+  const std::string drop_root =
+      agent_account == "root" ? "" : "DROP USER IF EXISTS 'root'@'localhost';\n";
+  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED WITH auth_socket;\nALTER USER " +
+         account + " IDENTIFIED WITH auth_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
+         " WITH GRANT OPTION;\nGRANT PROXY ON ''@'' TO " + account + " WITH GRANT OPTION;\n" +
+         drop_root + "SHUTDOWN;\n";
+}
+
+std::string Dialect::AccountsQuery() const {
+  if (!mariadb_) {
+    return "SELECT CAST(User AS BINARY), CAST(Host AS BINARY), plugin, account_locked = 'Y', "
+           "ssl_type <> '', "
+           "max_user_connections, CAST(authentication_string AS BINARY) FROM mysql.user WHERE TRUE";
+  }
+  return "SELECT CAST(User AS BINARY), CAST(Host AS BINARY), COALESCE(JSON_VALUE(Priv, "
+         "'$.plugin'), ''), "
+         "COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', "
+         "COALESCE(JSON_VALUE(Priv, '$.ssl_type'), '0') <> '0', "
+         "COALESCE(JSON_VALUE(Priv, '$.max_user_connections'), '0'), "
+         "COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '') FROM mysql.global_priv "
+         "WHERE JSON_VALUE(Priv, '$.is_role') IS NULL";
+}
+
+std::string Dialect::IdentifiedBy(std::string_view literal) const {
+  if (mariadb_) return fmt::format("IDENTIFIED VIA mysql_native_password USING {}", literal);
+  return fmt::format("IDENTIFIED WITH caching_sha2_password AS {}", literal);
+}
+
+std::string_view Dialect::no_password_credential() const {
+  // what the servers' own locked accounts have: no password gives it
+  return mariadb_ ? "invalid"
+                  : "$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED";
+}
+
+bool Dialect::IsDatabaseLevel(std::string_view privilege, std::string_view context) const {
+  if (privilege == "GRANT OPTION") return false;  // a field of its own
+  if (privilege == "EVENT") return true;          // said to be `Server Admin`
+  static constexpr std::array<std::string_view, 4> kContexts = {"Databases", "Tables", "Functions",
+                                                                "Indexes"};
+  return std::any_of(kContexts.begin(), kContexts.end(), [&](std::string_view known) {
+    return context.find(known) != std::string_view::npos;
+  });
+}
+
+std::string Dialect::GrantWord(const std::string& privilege) const {
+  return privilege == "DELETE VERSIONING ROWS" ? "DELETE HISTORY"
+                                               : privilege;  // MariaDB 10.6 says the first
+}
+
+}  // namespace dbagent::datastore::mysql

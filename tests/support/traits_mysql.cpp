@@ -1,0 +1,123 @@
+#include <cstdlib>
+
+#include "datastores/mysql/driver.h"
+#include "tests/support/driver_table.h"
+
+namespace dbagent::tests {
+namespace {
+
+std::string Quote(const std::string& name) {
+  std::string out = "`";
+  for (const char c : name) out += c == '`' ? "``" : std::string(1, c);
+  return out + "`";
+}
+
+const std::vector<std::string> kHardData = {
+    "CREATE TABLE data (id int PRIMARY KEY, t longtext, b longblob, n decimal(40,9))",
+    "INSERT INTO data VALUES (1, 'quote '' double \" back \\\\ tick `', x'00ff0a0d5c271a', 1.5)",
+    "INSERT INTO data VALUES (2, 'line\\nbreak\\r\\ttab', '', -0.000000001)",
+    "INSERT INTO data VALUES (3, '\\\\! touch /tmp/dbagent-meta\\nDELIMITER ;;\\n', NULL, 0)",
+    "INSERT INTO data VALUES (4, 'emoji 🐘 ünï 日本語', NULL, 123456789012345678901234567890)",
+    "INSERT INTO data VALUES (5, NULL, NULL, NULL)",
+    "INSERT INTO data VALUES (6, '\\n-- Dump completed\\n', NULL, 0)",
+    "INSERT INTO data VALUES (7, '', NULL, 7), (8, REPEAT('long', 100000), NULL, 8)",
+    "CREATE TABLE `a \"``b\\c ; \\! touch /tmp/dbagent-meta` (`weird col` int)",
+    "INSERT INTO `a \"``b\\c ; \\! touch /tmp/dbagent-meta` VALUES (42)",
+    "CREATE TABLE counted (id int AUTO_INCREMENT PRIMARY KEY, v int CHECK (v > 0), "
+    "g int AS (v * 2) STORED)",
+    "INSERT INTO counted (v) VALUES (1), (2), (3)",
+    "CREATE VIEW seen AS SELECT id, t FROM data WHERE id < 5",
+    "CREATE FUNCTION twice(i int) RETURNS int DETERMINISTIC RETURN i * 2",
+    "CREATE PROCEDURE `say it`() SELECT 'it''s; said' AS word",
+    "CREATE TRIGGER before_insert BEFORE INSERT ON data FOR EACH ROW SET NEW.n = NEW.n + 1",
+    "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2035-01-01 00:00:00' DO SELECT 1"};
+
+const std::vector<std::string> kCompare = {
+    "SELECT id, LEFT(t, 50), HEX(b), n, SHA2(t, 256) FROM data ORDER BY id",
+    "SELECT `weird col` FROM `a \"``b\\c ; \\! touch /tmp/dbagent-meta`",
+    "SELECT * FROM counted ORDER BY id",
+    "SELECT id, LEFT(t, 50) FROM seen ORDER BY id",
+    "SELECT twice(21)",
+    "SELECT routine_name, routine_definition, sql_mode FROM information_schema.routines "
+    "WHERE routine_schema = DATABASE() ORDER BY 1",
+    "SELECT trigger_name, action_statement FROM information_schema.triggers "
+    "WHERE trigger_schema = DATABASE()",
+    "SELECT event_name, event_definition, starts, status FROM information_schema.events "
+    "WHERE event_schema = DATABASE()",
+    "SELECT table_name, auto_increment FROM information_schema.tables "
+    "WHERE table_schema = DATABASE() ORDER BY 1"};
+
+std::function<std::vector<std::string>(const std::string&, int)> ForMany(const char* verb) {
+  return [verb](const std::string& prefix, int count) {
+    std::vector<std::string> statements;
+    for (int i = 1; i <= count; ++i) {
+      const bool first_of_batch = i % 500 == 1;
+      if (first_of_batch) statements.push_back(std::string(verb) + " USER ");
+      statements.back() += fmt::format("{}'{}{}'@'%'", first_of_batch ? "" : ", ", prefix, i);
+    }
+    return statements;
+  };
+}
+
+// What MariaDB and MySQL have in common.
+ServerTraits CommonTraits() {
+  ServerTraits traits;
+  traits.make_driver = datastore::mysql::MakeDriver;
+  traits.kind = "mysql";
+  traits.configuration_file = "mysql.cnf";
+  traits.hurry = "innodb-flush-log-at-trx-commit = 2\nsync-binlog = 0\ninnodb-doublewrite = 0\n";
+  traits.has_hosts = true;     // accounts are name@host
+  traits.has_owner = false;    // databases belong to nobody
+  traits.has_lock = true;      // ACCOUNT LOCK
+  traits.holds_emoji = false;  // names are of utf8mb3
+  traits.changes_charset = true;
+  traits.longest_database = std::string(64, 'x');
+  traits.reserved_databases = {"mysql", "sys",        "information_schema", "performance_schema",
+                               "MySQL", "lost+found", "#mysql50#x"};
+  traits.reserved_users = {"root",        "mysql", "mysql.sys", "mysql.session", "mysql.infoschema",
+                           "mariadb.sys", "PUBLIC"};
+  traits.character_set = "latin1";
+  traits.collation = "latin1_german1_ci";
+  traits.read_privileges = {"SELECT"};
+  traits.write_privileges = {"INSERT"};
+  traits.log_in = LogInToMysql;
+  traits.quote = Quote;
+  traits.block_grants = [](const std::string&, const std::string&) -> std::vector<std::string> {
+    return {"FLUSH TABLES WITH READ LOCK"};
+  };
+  traits.count_waiting =
+      "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for %lock%'";
+  traits.make_many_users = ForMany("CREATE");
+  traits.drop_many_users = ForMany("DROP");
+  traits.hard_data = kHardData;
+  traits.compare = kCompare;
+  return traits;
+}
+
+}  // namespace
+
+ServerTraits MariadbTraits() {
+  ServerTraits traits = CommonTraits();
+  traits.name = "mariadb";
+  traits.product = "MariaDB";
+  traits.longest_user = std::string(128, 'x');
+  traits.bulk_data = {
+      "CREATE TABLE bulk AS SELECT seq AS i, REPEAT(MD5(seq), 30) AS t FROM seq_1_to_60000"};
+  return traits;
+}
+
+ServerTraits MysqlTraits() {
+  ServerTraits traits = CommonTraits();
+  traits.name = "mysql";
+  traits.product = "MySQL";
+  // empty: the driver then says what it does not find
+  if (const char* prefix = std::getenv("DBAGENT_TEST_MYSQL_PREFIX")) traits.programs = prefix;
+  traits.longest_user = std::string(32, 'x');
+  traits.bulk_data = {
+      "SET SESSION cte_max_recursion_depth = 100000",
+      "CREATE TABLE bulk AS WITH RECURSIVE seq AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM seq "
+      "WHERE i < 60000) SELECT i, REPEAT(SHA2(i, 256), 15) AS t FROM seq"};
+  return traits;
+}
+
+}  // namespace dbagent::tests
