@@ -34,10 +34,10 @@ std::string NearestHint(const std::string& word, const std::vector<std::string>&
       std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
         return Distance(word, a) < Distance(word, b);
       });
-  if (nearest != known.end() &&
-      Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3)) {
-    return fmt::format("did you mean '{}'?", *nearest);
-  }
+  if (nearest == known.end()) return {};
+  const bool near = Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3);
+  // a key that was cut short is far by edits, and meant all the same
+  if (near || nearest->starts_with(word)) return fmt::format("did you mean '{}'?", *nearest);
   return "known here: " + Join(known);
 }
 

@@ -56,7 +56,7 @@ void AddCompletionCommand(CLI::App& app, Session& session) {
   completion->add_option("SHELL", *shell, "which shell")
       ->check(CLI::IsMember({"bash"}))
       ->capture_default_str();
-  completion->callback([&app, &session] {
+  completion->callback([&app, &session, shell] {
     std::fputs(BashScript(app).c_str(), stdout);
     session.exit_code = kDone;
   });

@@ -1,5 +1,7 @@
 #include "agent/rpc/gate.h"
 
+#include <thread>
+
 #include "agent/telemetry/log.h"
 
 namespace dbagent::rpc {
@@ -19,6 +21,8 @@ Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerConte
     if (mutating) Audit(method, call.caller, allowed, {});
     return allowed;
   }
+  if (closed_)
+    return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
   if (calls_ > settings_.limits.calls_at_once) {
     return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are running, the limit",
                  settings_.limits.calls_at_once)
@@ -32,6 +36,13 @@ Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerConte
       Deadline::After(has_deadline ? std::chrono::ceil<std::chrono::milliseconds>(deadline - now)
                                    : std::chrono::milliseconds(settings_.limits.call_timeout));
   return place;
+}
+
+void Gate::Close(std::chrono::milliseconds budget) {
+  closed_ = true;
+  const Deadline deadline = Deadline::After(budget);
+  while (unary_calls_ > 0 && !deadline.expired())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 void Gate::Audit(std::string_view method, const std::string& caller, const Status& outcome,

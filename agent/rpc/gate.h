@@ -44,6 +44,9 @@ class Gate {
   Result<std::shared_ptr<Place>> Enter(const grpc::CallbackServerContext& context,
                                        std::string_view method, workflows::Call& call);
   Status Post(std::function<void()> job) { return pool_.Post(std::move(job)); }
+  // No new calls from now on (AGENT_STOPPING); waits for the unary ones, at most `budget`. Streams
+  // are the caller's to cut.
+  void Close(std::chrono::milliseconds budget);
   // Writes the audit line of a mutating call.
   static void Audit(std::string_view method, const std::string& caller, const Status& outcome,
                     const std::string& operation_id);
@@ -59,6 +62,8 @@ class Gate {
   Access& access_;
   operations::ThreadPool& pool_;
   std::atomic<std::uint32_t> calls_ = 0;
+  std::atomic<std::uint32_t> unary_calls_ = 0;
+  std::atomic<bool> closed_ = false;
 };
 
 // A unary call on its way; deletes itself when gRPC is done with it.
@@ -93,7 +98,8 @@ grpc::ServerUnaryReactor* Gate::Unary(
     reactor->Finish(ToGrpc(place.status()));
     return reactor;
   }
-  const Status posted = Post([=, place = *place, run = std::move(run)] {
+  const Status posted = Post([=, this, place = *place,
+                              unary = std::make_shared<Place>(unary_calls_), run = std::move(run)] {
     Result<Response> answer = run(call, *request);
     WipeSecrets(*const_cast<Request*>(request));  // gRPC keeps the message until the call is done
     if (config::FindMethod(method)->mutating) {

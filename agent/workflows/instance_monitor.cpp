@@ -52,20 +52,12 @@ v1::Instance InstanceMonitor::Current() {
   return current_;
 }
 
-void InstanceMonitor::Poke() {
-  {
-    const std::lock_guard lock(mutex_);
-    poked_ = true;
-  }
-  wake_.notify_all();
-}
-
 void InstanceMonitor::SetPreparing(bool preparing) {
   {
     const std::lock_guard lock(mutex_);
     preparing_ = preparing;
   }
-  Poke();
+  Refresh();
 }
 
 std::shared_ptr<void> InstanceMonitor::Subscribe(std::function<void(v1::InstanceState)> changed) {
@@ -110,30 +102,38 @@ v1::Instance InstanceMonitor::Look(bool preparing) {
   return instance;
 }
 
+void InstanceMonitor::Refresh() {
+  const std::lock_guard look_lock(look_mutex_);
+  bool preparing = false;
+  {
+    const std::lock_guard lock(mutex_);
+    preparing = preparing_;
+  }
+  v1::Instance seen = Look(preparing);
+  const std::lock_guard lock(mutex_);
+  const bool changed = seen.state() != current_.state() || seen.id() != current_.id() ||
+                       seen.server_version() != current_.server_version();
+  if (seen.state() != current_.state()) {
+    telemetry::LogInfo("instance.state",
+                       fmt::format("the instance is {}", v1::InstanceState_Name(seen.state())),
+                       {{"state", v1::InstanceState_Name(seen.state())},
+                        {"was", v1::InstanceState_Name(current_.state())},
+                        {"detail", seen.detail()}});
+  }
+  current_ = std::move(seen);
+  if (!changed) return;
+  // under the lock: a subscriber that went away must not be called any more, and the calls do not
+  // block
+  for (const auto& [key, call] : subscribers_) call(current_.state());
+}
+
 void InstanceMonitor::Run() {
-  std::unique_lock lock(mutex_);
-  while (!ending_) {
-    wake_.wait_for(lock, std::chrono::seconds(1), [this] { return ending_ || poked_; });
-    if (ending_) return;
-    poked_ = false;
-    const bool preparing = preparing_;
-    lock.unlock();
-    v1::Instance seen = Look(preparing);
-    lock.lock();
-    const bool changed = seen.state() != current_.state() || seen.id() != current_.id() ||
-                         seen.server_version() != current_.server_version();
-    if (seen.state() != current_.state()) {
-      telemetry::LogInfo("instance.state",
-                         fmt::format("the instance is {}", v1::InstanceState_Name(seen.state())),
-                         {{"state", v1::InstanceState_Name(seen.state())},
-                          {"was", v1::InstanceState_Name(current_.state())},
-                          {"detail", seen.detail()}});
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, std::chrono::seconds(1), [this] { return ending_; })) return;
     }
-    current_ = std::move(seen);
-    if (!changed) continue;
-    // under the lock: a subscriber that went away must not be called any more, and the calls do not
-    // block
-    for (const auto& [key, call] : subscribers_) call(current_.state());
+    Refresh();
   }
 }
 

@@ -25,8 +25,9 @@ class InstanceMonitor {
   void Start();
   // As last seen, at most a second old.
   v1::Instance Current();
-  // Looks now; `operation` work that changes the state calls it.
-  void Poke();
+  // Looks now, in the calling thread, and tells: what changed the state calls it, so that whoever sees it done sees the
+  // new state too.
+  void Refresh();
   // Prepare is running (the server's own state means nothing then).
   void SetPreparing(bool preparing);
   // `changed` is called with the new state from the monitor's thread, must not block and must not
@@ -42,7 +43,8 @@ class InstanceMonitor {
   datastore::Datastore& datastore_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool ending_ = false, poked_ = false, preparing_ = false;
+  bool ending_ = false, preparing_ = false;
+  std::mutex look_mutex_;  // one look at a time, so that an older one never overwrites a newer
   v1::Instance current_;
   std::uint64_t next_subscriber_ = 0;
   std::map<std::uint64_t, std::function<void(v1::InstanceState)>> subscribers_;

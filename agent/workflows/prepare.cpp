@@ -212,7 +212,7 @@ void Instances::RegisterRecovery() {
     if (record && !plan.instance_id().empty() && record->id == plan.instance_id()) return Ok();
     if (plan.instance_id().empty()) return NotBegun(running);
     RETURN_IF_ERROR(UndoPrepare(running.ctx().ForCleanup(kUndoBudget)));
-    context_.monitor.Poke();
+    context_.monitor.Refresh();
     return Error(Code::kAborted, "INTERRUPTED",
                  "the agent was stopped while the instance was prepared; the volume is empty again")
         .WithHint("call Prepare again");

@@ -24,7 +24,7 @@ Status Instances::StartServer(const OpContext& ctx) {
   ctx.BeginStep("start", 50);
   ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
   const Status started = server->Start(ctx.WithBudget(kStartBudget));
-  context_.monitor.Poke();
+  context_.monitor.Refresh();
   KillPoint("start.started");
   return started;
 }
@@ -34,7 +34,7 @@ Status Instances::StopServer(const OpContext& ctx, std::uint32_t timeout_seconds
   ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
   const std::chrono::seconds budget(timeout_seconds == 0 ? kDefaultStopSeconds : timeout_seconds);
   const Status stopped = server->Stop(ctx.WithBudget(budget));
-  context_.monitor.Poke();
+  context_.monitor.Refresh();
   KillPoint("stop.stopped");
   return stopped;
 }

@@ -330,6 +330,12 @@ void FillDatabase(AgentProcess& agent, const std::string& table) {
           .ok());
 }
 
+std::string TextOf(const os::Path& file) {
+  Result<std::string> text = os::ReadFile(file);
+  EXPECT_TRUE(text.ok()) << text.status().ToString();
+  return text.ok() ? *std::move(text) : std::string();
+}
+
 TEST(Backups, RestoreWhatWasLost) {
   AgentProcess& agent = TheAgent();
   FillDatabase(agent, "precious");
@@ -367,7 +373,7 @@ TEST(Backups, RefuseOneThatIsMissingCutOrAlteredAndMakeNothing) {
   const v1::Operation made = Backup(agent, "shop");
   const os::Path folder = agent.store_directory / agent.Instance().id() / made.backup_id();
   const auto change = [](const os::Path& file, const std::function<void(std::string&)>& how) {
-    std::string text = *os::ReadFile(file);
+    std::string text = TextOf(file);
     how(text);
     ASSERT_TRUE(os::WriteFileAtomic(file, text, 0600).ok());
   };
@@ -382,7 +388,7 @@ TEST(Backups, RefuseOneThatIsMissingCutOrAlteredAndMakeNothing) {
         Case{folder / "index/0000/0000", [](std::string& text) { text[10] ^= 1; }},
         Case{folder / "manifest", [](std::string& text) { text[20] ^= 1; }},
         Case{folder / "manifest", [](std::string& text) { text.resize(text.size() / 2); }}}) {
-    const std::string whole = *os::ReadFile(c.file);
+    const std::string whole = TextOf(c.file);
     change(c.file, c.how);
     v1::RestoreBackupRequest request;
     request.set_backup_id(made.backup_id());

@@ -23,7 +23,7 @@ namespace {
 
 // A loopback port that nobody has now, below the range that connections take theirs from.
 std::uint16_t FreePort() {
-  static std::uint16_t next = static_cast<std::uint16_t>(20000 + getpid() % 10000);
+  static std::uint16_t next = static_cast<std::uint16_t>(20000 + getpid() * 53 % 10000);
   for (;; ++next) {
     const UniqueFd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
@@ -48,9 +48,9 @@ bool Within(std::chrono::seconds span, Condition condition) {
 }  // namespace
 
 AgentProcess::AgentProcess()
-    : peers("{user: \"" + std::to_string(geteuid()) + "\", role: admin}"),
-      store_directory(directory_ / "store"),
-      port_(FreePort()) {}
+    : peers("{user: \"" + std::to_string(geteuid()) + "\", role: admin}"), port_(FreePort()) {
+  store_directory = directory_ / "store";
+}
 
 AgentProcess::~AgentProcess() {
   Stop();
@@ -77,6 +77,7 @@ void AgentProcess::WriteSettings() {
 
 void AgentProcess::Start(const std::map<std::string, std::string>& environment) {
   WriteSettings();
+  const std::string log_before = log();
   const std::string program = DBAGENT_BINARY_DIR "/agent/dbagentd";
   const std::string settings = directory_ / "settings.yaml";
   const std::string log_path = directory_ / "log";
@@ -95,13 +96,9 @@ void AgentProcess::Start(const std::map<std::string, std::string>& environment) 
     _exit(127);
   }
   channel_.reset();
+  const std::size_t earlier = log_before.size();
   const bool up = Within(std::chrono::seconds(60), [&] {
-    if (!running()) return true;
-    if (access(socket().c_str(), F_OK) != 0) return false;
-    v1::Instance instance;
-    return Call<v1::InstanceService>(*this, &v1::InstanceService::Stub::Get,
-                                     google::protobuf::Empty(), instance)
-               .status.error_code() != grpc::StatusCode::UNAVAILABLE;
+    return !running() || log().find("agent.started", earlier) != std::string::npos;
   });
   ASSERT_TRUE(up) << "the agent does not serve: " << log();
 }
@@ -153,7 +150,7 @@ std::string AgentProcess::log() const {
 
 pid_t AgentProcess::server_pid() const {
   for (const os::Path& file :
-       {volume().current() / "data" / "postmaster.pid", directory_ / "r" / "mysqld.pid"}) {
+       {volume().current() / "data" / "postmaster.pid", directory_ / "r" / "mysql.pid"}) {
     const Result<std::string> text = os::ReadFile(file);
     pid_t found = 0;
     if (text.ok() &&

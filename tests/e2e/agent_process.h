@@ -80,7 +80,11 @@ Outcome Call(AgentProcess& agent,
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   const auto stub = Service::NewStub(agent.channel());
-  return ToOutcome((stub.get()->*method)(&context, request, &response));
+  const Outcome outcome = ToOutcome((stub.get()->*method)(&context, request, &response));
+  if (!outcome.ok()) {
+    std::printf("%s: %s %s\n", request.GetTypeName().c_str(), outcome.reason.c_str(), outcome.status.error_message().c_str());
+  }
+  return outcome;
 }
 
 }  // namespace dbagent::tests

@@ -133,10 +133,10 @@ void FollowWhileItLives(AgentProcess& agent, const v1::Operation& operation) {
 }
 
 template <typename Service, typename Request>
-void Run(AgentProcess& agent,
-         grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
-                                               v1::Operation*),
-         const Request& request) {
+void RunOperation(AgentProcess& agent,
+                  grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                        v1::Operation*),
+                  const Request& request) {
   v1::Operation operation;
   if (Call<Service>(agent, method, request, operation).ok()) FollowWhileItLives(agent, operation);
 }
@@ -157,7 +157,7 @@ std::size_t BackupFolders(AgentProcess& agent) {
 void TakeBackup(AgentProcess& agent) {
   v1::CreateBackupRequest request;
   request.add_databases("keep");
-  Run<BackupService>(agent, &BackupService::Stub::Create, request);
+  RunOperation<BackupService>(agent, &BackupService::Stub::Create, request);
 }
 
 // ---- the scenarios
@@ -276,10 +276,10 @@ std::vector<Scenario> UserScenarios() {
 
 std::vector<Scenario> ServerScenarios() {
   const auto start = [](AgentProcess& agent) {
-    Run<InstanceService>(agent, &InstanceService::Stub::Start, v1::StartInstanceRequest());
+    RunOperation<InstanceService>(agent, &InstanceService::Stub::Start, v1::StartInstanceRequest());
   };
   const auto stop = [](AgentProcess& agent) {
-    Run<InstanceService>(agent, &InstanceService::Stub::Stop, v1::StopInstanceRequest());
+    RunOperation<InstanceService>(agent, &InstanceService::Stub::Stop, v1::StopInstanceRequest());
   };
   const auto runs = [](AgentProcess& agent, bool succeeded) {
     EXPECT_TRUE(succeeded);
@@ -288,13 +288,16 @@ std::vector<Scenario> ServerScenarios() {
   return {
       {"instance.stop", start, stop,
        [start](AgentProcess& agent, bool succeeded) {
-         if (succeeded) EXPECT_EQ(agent.Instance().state(), v1::STOPPED);
+         if (succeeded) {
+           EXPECT_EQ(agent.Instance().state(), v1::STOPPED);
+         }
          start(agent);
        }},
       {"instance.start", stop, start, runs},
       {"instance.restart", start,
        [](AgentProcess& agent) {
-         Run<InstanceService>(agent, &InstanceService::Stub::Restart, v1::RestartInstanceRequest());
+         RunOperation<InstanceService>(agent, &InstanceService::Stub::Restart,
+                                       v1::RestartInstanceRequest());
        },
        runs},
   };
@@ -323,7 +326,7 @@ std::vector<Scenario> BackupScenarios() {
          request.set_backup_id(*backup);
          request.add_databases()->set_database("keep");
          request.mutable_databases(0)->set_restore_as("k-restored");
-         Run<BackupService>(agent, &BackupService::Stub::Restore, request);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Restore, request);
        },
        [](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(Exists(agent, "k-restored"), succeeded);
@@ -332,7 +335,7 @@ std::vector<Scenario> BackupScenarios() {
        [=](AgentProcess& agent) {
          v1::DeleteBackupRequest request;
          request.set_id(*backup);
-         Run<BackupService>(agent, &BackupService::Stub::Delete, request);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Delete, request);
        },
        [=](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(BackupFolders(agent), *folders - (succeeded ? 1 : 0));
@@ -408,7 +411,7 @@ class KillMatrix : public testing::Test {
       agent.Stop();
       agent.Start({{"DBAGENT_KILL_AT", point}});
       scenario.call(agent);
-      if (agent.running()) continue;  // a point of another call
+      if (!agent.WaitForEnd(std::chrono::seconds(2))) continue;  // a point of another call
       agent.Start();
       agent.WaitForRecovery();
       const v1::Operation operation = NewestOf(agent, scenario.kind);
@@ -457,7 +460,7 @@ TEST_F(KillMatrix, Prepare) {
     SCOPED_TRACE("killed at " + point);
     AgentProcess agent;
     agent.Start({{"DBAGENT_KILL_AT", point}});
-    Run<InstanceService>(agent, &InstanceService::Stub::Prepare, request);
+    RunOperation<InstanceService>(agent, &InstanceService::Stub::Prepare, request);
     ASSERT_TRUE(agent.WaitForEnd());
     agent.Start();
     agent.WaitForRecovery();
