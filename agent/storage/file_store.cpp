@@ -14,7 +14,8 @@
 namespace dbagent::storage {
 namespace {
 
-constexpr std::string_view kTemporary = ".new-";  // never the beginning of an object's name: a listing skips it
+constexpr std::string_view kTemporary =
+    ".new-";  // never the beginning of an object's name: a listing skips it
 
 class FileStore : public ObjectStore {
  public:
@@ -31,8 +32,11 @@ class FileStore : public ObjectStore {
       if (!fd.valid()) return os::ErrnoError("create", temporary, errno);
       RETURN_IF_ERROR(os::WriteAll(fd.get(), AsText(content), target));
       if (fsync(fd.get()) != 0) return os::ErrnoError("sync", temporary, errno);
-      if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) return Ok();
-      if (errno == EEXIST) return Error(Code::kAlreadyExists, "OBJECT_EXISTS", "unable to store object '{}': it exists already", name);
+      if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0)
+        return Ok();
+      if (errno == EEXIST)
+        return Error(Code::kAlreadyExists, "OBJECT_EXISTS",
+                     "unable to store object '{}': it exists already", name);
       return os::ErrnoError("rename", temporary, errno);
     }();
     if (!put.ok()) {
@@ -42,7 +46,8 @@ class FileStore : public ObjectStore {
     return os::SyncDirectory(target.parent_path());
   }
 
-  Result<std::vector<std::byte>> Get(const OpContext& ctx, const std::string& name, std::size_t limit) override {
+  Result<std::vector<std::byte>> Get(const OpContext& ctx, const std::string& name,
+                                     std::size_t limit) override {
     RETURN_IF_ERROR(CheckObjectName(name));
     RETURN_IF_ERROR(ctx.Poll());
     const UniqueFd fd(open((root_ / name).c_str(), O_RDONLY | O_CLOEXEC));
@@ -51,7 +56,8 @@ class FileStore : public ObjectStore {
     if (fstat(fd.get(), &info) != 0) return ReadError(name, errno);
     const auto size = static_cast<std::size_t>(info.st_size);
     if (size > limit) {
-      return Error(Code::kOutOfRange, "OBJECT_TOO_LARGE", "object '{}' has {} bytes, at most {} are expected", name, size, limit);
+      return Error(Code::kOutOfRange, "OBJECT_TOO_LARGE",
+                   "object '{}' has {} bytes, at most {} are expected", name, size, limit);
     }
     std::vector<std::byte> content(size);
     std::size_t have = 0;
@@ -93,8 +99,10 @@ class FileStore : public ObjectStore {
     RETURN_IF_ERROR(CheckObjectName(name));
     RETURN_IF_ERROR(ctx.Poll());
     const os::Path target = root_ / name;
-    if (unlink(target.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return os::ErrnoError("remove", target, errno);
-    for (os::Path folder = target.parent_path(); folder != root_ && folder.has_parent_path(); folder = folder.parent_path()) {
+    if (unlink(target.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+      return os::ErrnoError("remove", target, errno);
+    for (os::Path folder = target.parent_path(); folder != root_ && folder.has_parent_path();
+         folder = folder.parent_path()) {
       RemoveTemporaries(folder);
       if (rmdir(folder.c_str()) != 0) {
         // the folder's own removal matters for nothing: an empty one is not a backup
@@ -106,7 +114,8 @@ class FileStore : public ObjectStore {
 
  private:
   static Status ReadError(const std::string& name, int error) {
-    if (error == ENOENT || error == ENOTDIR) return Error(Code::kNotFound, "OBJECT_NOT_FOUND", "there is no object '{}'", name);
+    if (error == ENOENT || error == ENOTDIR)
+      return Error(Code::kNotFound, "OBJECT_NOT_FOUND", "there is no object '{}'", name);
     return os::ErrnoError("read object", name, error);
   }
   static Status SyncIfThere(const os::Path& folder) {
@@ -114,11 +123,14 @@ class FileStore : public ObjectStore {
     if (synced.reason() == "NOT_FOUND") return Ok();
     return synced;
   }
-  // What a killed Put left beside the objects. Only when nothing else is in the folder, so no Put of ours is at work there.
+  // What a killed Put left beside the objects. Only when nothing else is in the folder, so no Put
+  // of ours is at work there.
   static void RemoveTemporaries(const os::Path& folder) {
     const Result<std::vector<std::string>> entries = os::ListDirectory(folder);
     if (!entries.ok()) return;
-    if (!std::all_of(entries->begin(), entries->end(), [](const std::string& entry) { return entry.starts_with(kTemporary); })) return;
+    if (!std::all_of(entries->begin(), entries->end(),
+                     [](const std::string& entry) { return entry.starts_with(kTemporary); }))
+      return;
     for (const std::string& entry : *entries) unlink((folder / entry).c_str());
   }
 
@@ -127,6 +139,8 @@ class FileStore : public ObjectStore {
 
 }  // namespace
 
-std::unique_ptr<ObjectStore> MakeFileStore(os::Path root) { return std::make_unique<FileStore>(std::move(root)); }
+std::unique_ptr<ObjectStore> MakeFileStore(os::Path root) {
+  return std::make_unique<FileStore>(std::move(root));
+}
 
 }  // namespace dbagent::storage

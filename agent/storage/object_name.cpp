@@ -6,16 +6,19 @@ namespace dbagent::storage {
 
 Status CheckObjectName(const std::string& name) {
   const auto invalid = [&](std::string_view why) {
-    return Error(Code::kInvalidArgument, "NAME_INVALID", "'{}' cannot name an object: {}", name, why);
+    return Error(Code::kInvalidArgument, "NAME_INVALID", "'{}' cannot name an object: {}", name,
+                 why);
   };
   if (name.empty() || name.size() > 1024) return invalid("it has no bytes, or more than 1024");
   std::size_t part_start = 0;
   for (std::size_t at = 0; at <= name.size(); ++at) {
     if (at == name.size() || name[at] == '/') {
       const std::string_view part = std::string_view(name).substr(part_start, at - part_start);
-      if (part.empty() || part == "." || part == ".." || part.size() > 255) return invalid("a part of it is empty, . or .., or too long");
+      if (part.empty() || part == "." || part == ".." || part.size() > 255)
+        return invalid("a part of it is empty, . or .., or too long");
       part_start = at + 1;
-    } else if (std::isalnum(static_cast<unsigned char>(name[at])) == 0 && std::string_view("-_.%=").find(name[at]) == std::string_view::npos) {
+    } else if (std::isalnum(static_cast<unsigned char>(name[at])) == 0 &&
+               std::string_view("-_.%=").find(name[at]) == std::string_view::npos) {
       return invalid("it has other characters than letters, digits and - _ . % =");
     }
   }

@@ -10,8 +10,8 @@
 
 namespace dbagent::stream {
 
-// The memory that all streams of the process may hold together. It is taken before bytes are read, so a slow store makes
-// a source wait instead of memory grow. Threads: any.
+// The memory that all streams of the process may hold together. It is taken before bytes are read,
+// so a slow store makes a source wait instead of memory grow. Threads: any.
 class BufferBudget {
  public:
   explicit BufferBudget(std::uint64_t bytes) : total_(bytes), free_(bytes) {}
@@ -20,7 +20,8 @@ class BufferBudget {
    public:
     Share() = default;
     Share(BufferBudget* owner, std::uint64_t bytes) : owner_(owner), bytes_(bytes) {}
-    Share(Share&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), bytes_(other.bytes_) {}
+    Share(Share&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), bytes_(other.bytes_) {}
     Share& operator=(Share&& other) noexcept {
       Release();
       owner_ = std::exchange(other.owner_, nullptr);
@@ -35,7 +36,8 @@ class BufferBudget {
     std::uint64_t bytes_ = 0;
   };
 
-  // Waits until `bytes` (at most all) are free, or ctx ends. BUFFER_TOO_LARGE when more is asked than there will ever be.
+  // Waits until `bytes` (at most all) are free, or ctx ends. BUFFER_TOO_LARGE when more is asked
+  // than there will ever be.
   Result<Share> Take(const OpContext& ctx, std::uint64_t bytes);
   std::uint64_t total() const { return total_; }
 

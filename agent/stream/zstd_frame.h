@@ -9,8 +9,9 @@
 
 namespace dbagent::stream {
 
-// A chunk is one whole zstd frame (RFC 8878) with its content checksum, its window at most 8 MiB, so that reading one
-// takes bounded memory too. One compressor or decompressor per thread; they keep their memory between chunks.
+// A chunk is one whole zstd frame (RFC 8878) with its content checksum, its window at most 8 MiB,
+// so that reading one takes bounded memory too. One compressor or decompressor per thread; they
+// keep their memory between chunks.
 inline constexpr int kLargestWindowLog = 23;
 
 class FrameCompressor {
@@ -26,8 +27,8 @@ class FrameCompressor {
 class FrameDecompressor {
  public:
   FrameDecompressor();
-  // Writes the source bytes of one frame to `sink` piece by piece; answers how many there were. FRAME_CORRUPT (DATA_LOSS):
-  // not a frame, cut, its checksum or window wrong, or bytes after it.
+  // Writes the source bytes of one frame to `sink` piece by piece; answers how many there were.
+  // FRAME_CORRUPT (DATA_LOSS): not a frame, cut, its checksum or window wrong, or bytes after it.
   Result<std::uint64_t> Decompress(const OpContext& ctx, Bytes frame, Sink& sink);
 
  private:

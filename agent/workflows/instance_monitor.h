@@ -25,8 +25,8 @@ class InstanceMonitor {
   void Start();
   // As last seen, at most a second old.
   v1::Instance Current();
-  // Looks now, in the calling thread, and tells: what changed the state calls it, so that whoever sees it done sees the
-  // new state too.
+  // Looks now, in the calling thread, and tells: what changed the state calls it, so that whoever
+  // sees it done sees the new state too.
   void Refresh();
   // Prepare is running (the server's own state means nothing then).
   void SetPreparing(bool preparing);

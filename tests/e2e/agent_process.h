@@ -82,7 +82,8 @@ Outcome Call(AgentProcess& agent,
   const auto stub = Service::NewStub(agent.channel());
   const Outcome outcome = ToOutcome((stub.get()->*method)(&context, request, &response));
   if (!outcome.ok()) {
-    std::printf("%s: %s %s\n", request.GetTypeName().c_str(), outcome.reason.c_str(), outcome.status.error_message().c_str());
+    std::printf("%s: %s %s\n", request.GetTypeName().c_str(), outcome.reason.c_str(),
+                outcome.status.error_message().c_str());
   }
   return outcome;
 }

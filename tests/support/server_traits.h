@@ -20,7 +20,8 @@ struct ServerTraits {
   std::string product;
   os::Path programs;  // empty: where Debian has them
 
-  // What is appended to the configuration to spare the disk: tests kill processes, never the machine.
+  // What is appended to the configuration to spare the disk: tests kill processes, never the
+  // machine.
   std::string configuration_file, hurry;
 
   // Deviations of the model.

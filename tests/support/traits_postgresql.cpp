@@ -57,7 +57,8 @@ ServerTraits PostgresqlTraits() {
   traits.kind = "postgresql";
   traits.product = "PostgreSQL";
   // another version than Debian's, unpacked somewhere
-  if (const char* programs = std::getenv("DBAGENT_TEST_POSTGRESQL_PROGRAMS")) traits.programs = programs;
+  if (const char* programs = std::getenv("DBAGENT_TEST_POSTGRESQL_PROGRAMS"))
+    traits.programs = programs;
   traits.configuration_file = "postgresql.conf";
   traits.hurry = "fsync = off\nfull_page_writes = off\n";
   traits.has_hosts = false;   // a role is a name; from where it may log in stands in pg_hba.conf
