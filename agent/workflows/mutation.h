@@ -47,7 +47,7 @@ Result<Response> RunMutation(const Context& context, const Call& call, std::stri
         running.SetResult(Serialise(response), secret_answer);
         return Ok();
       });
-  for (char& c : spec.request) c = '\0';  // it may hold passwords
+  Wipe(spec.request);  // it may hold passwords
   if (!record.ok()) return record.status();
   if (!secret_answer) {
     ASSIGN_OR_RETURN(response, Parse<Response>(record->result));

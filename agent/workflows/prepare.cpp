@@ -199,7 +199,7 @@ Result<v1::Operation> Instances::Prepare(const Call& call,
     context_.monitor.SetPreparing(false);
     return outcome;
   });
-  for (char& c : spec.request) c = '\0';
+  Wipe(spec.request);
   if (!record.ok()) return record.status();
   return ToProto(*record);
 }

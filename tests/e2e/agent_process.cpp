@@ -50,6 +50,7 @@ bool Within(std::chrono::seconds span, Condition condition) {
 AgentProcess::AgentProcess()
     : peers("{user: \"" + std::to_string(geteuid()) + "\", role: admin}"), port_(FreePort()) {
   store_directory = directory_ / "store";
+  module_directory = DBAGENT_BINARY_DIR "/datastores";
 }
 
 AgentProcess::~AgentProcess() {
@@ -67,8 +68,8 @@ void AgentProcess::WriteSettings() {
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
        << ", runtime_directory: " << (directory_ / "r").native() << "}\n"
-       << "datastore:\n  driver: " << traits.kind << "\n  module_directory: " << DBAGENT_BINARY_DIR
-       << "/datastores\n  port: " << port_ << "\n";
+       << "datastore:\n  driver: " << traits.kind
+       << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n";
   if (!traits.programs.empty()) file << "  programs: " << traits.programs.native() << "\n";
   file << "local: {socket: " << socket().native() << ", peers: [" << peers << "]}\n"
        << "stores: [{name: local, kind: file, path: " << store_directory.native() << "}]\n"

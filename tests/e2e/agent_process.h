@@ -28,7 +28,7 @@ class AgentProcess {
   // Appended to the settings file, which names this user as admin.
   std::string more_settings;
   std::string peers;  // of the local socket; default: this uid, admin
-  os::Path store_directory;
+  os::Path store_directory, module_directory;
 
   // Starts it and waits until it serves, or until it has ended (a kill point during start-up).
   void Start(const std::map<std::string, std::string>& environment = {});
