@@ -210,6 +210,10 @@ v1::Instance AgentProcess::Instance() {
   return instance;
 }
 
+bool AgentProcess::BecomesHealthy() {
+  return Within(std::chrono::seconds(30), [&] { return Instance().state() == v1::HEALTHY; });
+}
+
 Outcome ToOutcome(const grpc::Status& status) {
   Outcome outcome{status, "OK", ""};
   if (status.ok()) return outcome;

@@ -54,6 +54,8 @@ class AgentProcess {
   v1::Operation Prepare(const v1::PrepareInstanceRequest& request = {});
   void WaitForRecovery();
   v1::Instance Instance();
+  // Whether it is, or is within half a minute (a server that was killed recovers first).
+  bool BecomesHealthy();
 
  private:
   void WriteSettings();
