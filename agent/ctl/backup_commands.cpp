@@ -42,14 +42,9 @@ void List(Session& session, const BackupOptions& options) {
   request.set_store(options.store);
   request.mutable_page()->set_page_size(1000);
   v1::ListBackupsResponse all;
-  do {
-    v1::ListBackupsResponse page;
-    if (!session.Call<v1::BackupService>(&v1::BackupService::Stub::List, request, page)) return;
-    if (session.json) std::fputs(ToJson(page).c_str(), stdout);
-    request.mutable_page()->set_page_token(page.page().next_page_token());
-    all.mutable_backups()->MergeFrom(page.backups());
-  } while (!request.page().page_token().empty());
-  if (!session.json) std::fputs(BackupTable(all.backups()).c_str(), stdout);
+  const bool listed =
+      session.CallEveryPage<v1::BackupService>(&v1::BackupService::Stub::List, request, all);
+  if (listed && !session.json) std::fputs(BackupTable(all.backups()).c_str(), stdout);
 }
 
 void Restore(Session& session, const BackupOptions& options) {

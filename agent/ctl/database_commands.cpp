@@ -28,15 +28,9 @@ void List(Session& session, const ListOptions& options) {
   request.mutable_page()->set_page_size(options.page_size);
   request.mutable_page()->set_start_after(options.start_after);
   v1::ListDatabasesResponse all;
-  do {
-    v1::ListDatabasesResponse page;
-    if (!session.Call<v1::DatabaseService>(&v1::DatabaseService::Stub::List, request, page)) return;
-    if (session.json) std::fputs(ToJson(page).c_str(), stdout);
-    request.mutable_page()->set_page_token(page.page().next_page_token());
-    request.mutable_page()->clear_start_after();
-    all.mutable_databases()->MergeFrom(page.databases());
-  } while (!request.page().page_token().empty());
-  if (!session.json) std::fputs(DatabaseTable(all.databases()).c_str(), stdout);
+  const bool listed =
+      session.CallEveryPage<v1::DatabaseService>(&v1::DatabaseService::Stub::List, request, all);
+  if (listed && !session.json) std::fputs(DatabaseTable(all.databases()).c_str(), stdout);
 }
 
 void Create(Session& session, const std::vector<std::string>& names, v1::Database like) {
@@ -49,15 +43,8 @@ void Create(Session& session, const std::vector<std::string>& names, v1::Databas
   v1::CreateDatabasesResponse response;
   if (!session.Call<v1::DatabaseService>(&v1::DatabaseService::Stub::Create, request, response))
     return;
-  if (session.json) std::fputs(ToJson(response).c_str(), stdout);
-  for (const auto& item : response.items()) {
-    if (item.has_error()) {
-      ShowError(ItemError(item.error()), session.json);
-      session.exit_code = kPartly;
-    } else if (!session.json) {
-      std::printf("database %s created\n", item.name().c_str());
-    }
-  }
+  session.ShowBatch(
+      response, [](const auto& item) { return fmt::format("database {} created", item.name()); });
 }
 
 void Delete(Session& session, const std::vector<std::string>& names) {
@@ -67,16 +54,9 @@ void Delete(Session& session, const std::vector<std::string>& names) {
   v1::DeleteDatabasesResponse response;
   if (!session.Call<v1::DatabaseService>(&v1::DatabaseService::Stub::Delete, request, response))
     return;
-  if (session.json) std::fputs(ToJson(response).c_str(), stdout);
-  for (const auto& item : response.items()) {
-    if (item.has_error()) {
-      ShowError(ItemError(item.error()), session.json);
-      session.exit_code = kPartly;
-    } else if (!session.json) {
-      std::printf("database %s %s\n", item.name().c_str(),
-                  item.existed() ? "deleted" : "was not there");
-    }
-  }
+  session.ShowBatch(response, [](const auto& item) {
+    return fmt::format("database {} {}", item.name(), item.existed() ? "deleted" : "was not there");
+  });
 }
 
 struct Fields {

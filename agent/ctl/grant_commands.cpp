@@ -27,16 +27,9 @@ void Change(Session& session, const GrantOptions& options,
   }
   Response response;
   if (!session.Call<v1::UserService>(method, request, response)) return;
-  if (session.json) std::fputs(ToJson(response).c_str(), stdout);
-  for (const v1::GrantOutcome& item : response.items()) {
-    if (item.has_error()) {
-      ShowError(ItemError(item.error()), session.json);
-      session.exit_code = kPartly;
-    } else if (!session.json) {
-      std::printf("%s %s on %s\n", verb, ShowPrivileges(item.grant()).c_str(),
-                  item.grant().database().c_str());
-    }
-  }
+  session.ShowBatch(response, [verb](const v1::GrantOutcome& item) {
+    return fmt::format("{} {} on {}", verb, ShowPrivileges(item.grant()), item.grant().database());
+  });
 }
 
 void AddArguments(CLI::App& command, GrantOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +36,36 @@ class Session {
     return Succeeded(FromGrpc((stub.get()->*method)(context.get(), request, &response)));
   }
   bool Succeeded(const Status& status);
+
+  // A List call for every page, joined in `all`; with --json a line per page is printed here.
+  template <typename Service, typename Request, typename Response>
+  bool CallEveryPage(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                           Response*),
+                     Request request, Response& all) {
+    do {
+      Response page;
+      if (!Call<Service>(method, request, page)) return false;
+      if (json) std::fputs(ToJson(page).c_str(), stdout);
+      request.mutable_page()->set_page_token(page.page().next_page_token());
+      request.mutable_page()->clear_start_after();
+      all.MergeFrom(page);
+    } while (!request.page().page_token().empty());
+    return true;
+  }
+
+  // The answer of a batch: a line for each item that was done, an error for each that was not.
+  template <typename Response, typename Line>
+  void ShowBatch(const Response& response, Line line) {
+    if (json) std::fputs(ToJson(response).c_str(), stdout);
+    for (const auto& item : response.items()) {
+      if (item.has_error()) {
+        ShowError(ItemError(item.error()), json);
+        exit_code = kPartly;
+      } else if (!json) {
+        std::fputs((line(item) + "\n").c_str(), stdout);
+      }
+    }
+  }
 
   // JSON as it came, or what `table` makes of it.
   void Show(const google::protobuf::Message& message,

@@ -137,15 +137,9 @@ void Create(Session& session, const UserOptions& options) {
       session.Call<v1::UserService>(&v1::UserService::Stub::Create, request, response);
   for (v1::NewUser& user : *request.mutable_users()) Wipe(*user.mutable_password());
   if (!called) return;
-  if (session.json) std::fputs(ToJson(response).c_str(), stdout);
-  for (const auto& item : response.items()) {
-    if (item.has_error()) {
-      ShowError(ItemError(item.error()), session.json);
-      session.exit_code = kPartly;
-    } else if (!session.json) {
-      std::printf("user %s created\n", ShowUserName(item.id()).c_str());
-    }
-  }
+  session.ShowBatch(response, [](const auto& item) {
+    return fmt::format("user {} created", ShowUserName(item.id()));
+  });
 }
 
 void Update(Session& session, const UserOptions& options) {
@@ -183,15 +177,9 @@ void List(Session& session, const std::string& start_after) {
   request.mutable_page()->set_page_size(1000);
   request.mutable_page()->set_start_after(start_after);
   v1::ListUsersResponse all;
-  do {
-    v1::ListUsersResponse page;
-    if (!session.Call<v1::UserService>(&v1::UserService::Stub::List, request, page)) return;
-    if (session.json) std::fputs(ToJson(page).c_str(), stdout);
-    request.mutable_page()->set_page_token(page.page().next_page_token());
-    request.mutable_page()->clear_start_after();
-    all.mutable_users()->MergeFrom(page.users());
-  } while (!request.page().page_token().empty());
-  if (!session.json) std::fputs(UserTable(all.users()).c_str(), stdout);
+  const bool listed =
+      session.CallEveryPage<v1::UserService>(&v1::UserService::Stub::List, request, all);
+  if (listed && !session.json) std::fputs(UserTable(all.users()).c_str(), stdout);
 }
 
 void Delete(Session& session, const std::vector<std::string>& names) {
@@ -200,16 +188,10 @@ void Delete(Session& session, const std::vector<std::string>& names) {
   for (const std::string& name : names) *request.add_ids() = ReadUserName(name);
   v1::DeleteUsersResponse response;
   if (!session.Call<v1::UserService>(&v1::UserService::Stub::Delete, request, response)) return;
-  if (session.json) std::fputs(ToJson(response).c_str(), stdout);
-  for (const auto& item : response.items()) {
-    if (item.has_error()) {
-      ShowError(ItemError(item.error()), session.json);
-      session.exit_code = kPartly;
-    } else if (!session.json) {
-      std::printf("user %s %s\n", ShowUserName(item.id()).c_str(),
-                  item.existed() ? "deleted" : "was not there");
-    }
-  }
+  session.ShowBatch(response, [](const auto& item) {
+    return fmt::format("user {} {}", ShowUserName(item.id()),
+                       item.existed() ? "deleted" : "was not there");
+  });
 }
 
 std::string RootLine(const v1::RootState& state) {
