@@ -191,33 +191,35 @@ Status Operations::RunBody(const std::shared_ptr<Live>& live, const Body& body) 
 }
 
 void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome) {
+  // Others see it running until its locks are free: whoever sees it done can begin the next at
+  // once.
   Record record;
   {
     const std::lock_guard lock(mutex_);
-    Record& own = live->record;
-    own.ended = std::chrono::system_clock::now();
-    if (outcome.ok()) {
-      own.state = State::kSucceeded;
-    } else {
-      const bool cancelled =
-          outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
-      own.state = cancelled ? State::kCancelled : State::kFailed;
-      own.error = StoredError::From(outcome);
-      own.request_id.clear();  // nothing was done: the same id may try again
-    }
-    own.plan.clear();
-    record = own;
-    if (record.result_secret) record.result.clear();
+    record = live->record;
   }
+  record.ended = std::chrono::system_clock::now();
+  if (outcome.ok()) {
+    record.state = State::kSucceeded;
+  } else {
+    const bool cancelled =
+        outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
+    record.state = cancelled ? State::kCancelled : State::kFailed;
+    record.error = StoredError::From(outcome);
+    record.request_id.clear();  // nothing was done: the same id may try again
+  }
+  record.plan.clear();
   KillPoint(record.kind + ".done");
-  if (Status put = journal_->Put(record); !put.ok()) {
+  Record kept = record;
+  if (kept.result_secret) kept.result.clear();
+  if (Status put = journal_->Put(kept); !put.ok()) {
     // The work is done, its record is not: it stays unfinished on disk, and recovery will find out
     // what was done.
-    const std::lock_guard lock(mutex_);
-    live->record.notes.push_back("its end could not be journalled: " + put.FullMessage());
+    record.notes.push_back("its end could not be journalled: " + put.FullMessage());
   }
   {
     const std::lock_guard lock(mutex_);
+    live->record = record;
     locks_.Release(record.id);
     live_.erase(record.id);
     if (auto thread = threads_.extract(record.id))
