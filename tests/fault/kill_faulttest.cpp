@@ -375,16 +375,15 @@ v1::Operation NewestOf(AgentProcess& agent, const std::string& kind) {
 class KillMatrix : public testing::Test {
  protected:
   static AgentProcess& Agent() {
-    static std::unique_ptr<AgentProcess> agent;
-    if (!agent) {
-      agent = std::make_unique<AgentProcess>();
-      agent->Start();
+    if (!agent_) {
+      agent_ = std::make_unique<AgentProcess>();
+      agent_->Start();
       v1::PrepareInstanceRequest request;
       request.add_allowed_networks("127.0.0.0/8");
       request.add_databases()->set_name("keep");
-      agent->Prepare(request);
+      agent_->Prepare(request);
     }
-    return *agent;
+    return *agent_;
   }
 
   static void RunScenario(const Scenario& scenario) {
@@ -425,9 +424,11 @@ class KillMatrix : public testing::Test {
   }
 
   static void TearDownTestSuite() {
+    agent_.reset();  // with its server; at the program's end it would be too late
     std::printf("killed at %zu points:\n", killed_.size());
     for (const std::string& point : killed_) std::printf("  %s\n", point.c_str());
   }
+  static inline std::unique_ptr<AgentProcess> agent_;
   static inline std::set<std::string> killed_;
 };
 
