@@ -152,7 +152,7 @@ TEST_F(PostgresqlDriver, WorksInDatabasesOfOtherEncodingsWithNamesThatTheyCannot
   ASSERT_OK(users().Drop(ctx(), user));
 }
 
-TEST_F(PostgresqlDriver, ALoadGivesWhatMissingRolesOwnedToTheAgentAndLeavesNoRole) {
+TEST_F(PostgresqlDriver, ALoadGivesWhatMissingRolesOwnedToNobodyAndLeavesNoRole) {
   MakeDatabase("orphaned");
   const UserId maker = MakeWith("gone \"one\"", "orphaned", PrivilegeSet::kAll);
   ASSERT_OK(SessionOf(maker, "orphaned")->Query("CREATE TABLE t (i int)"));
@@ -164,7 +164,7 @@ TEST_F(PostgresqlDriver, ALoadGivesWhatMissingRolesOwnedToTheAgentAndLeavesNoRol
   TextSource source(dump.text);
   ASSERT_OK(store().logical_backup()->Load(ctx(), {facts.database}, source));
   EXPECT_EQ(One("orphaned", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"),
-            server().settings().os_user);
+            "dbagent-heir");
   EXPECT_EQ(One("orphaned", "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'gone%'"), "0");
 }
 
