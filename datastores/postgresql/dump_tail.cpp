@@ -9,8 +9,9 @@ namespace {
 constexpr std::size_t kWriteAt = 64U << 10U;
 
 // A row per object that has an owner of its own: what an extension brought, a column's sequence and
-// what the server makes beside a type follow another object. Predefined roles are pinned, so
-// pg_shdepend does not know what pg_database_owner owns.
+// what the server makes beside a type follow another object; a multirange follows its range from
+// some version on, and refuses to be asked then. Predefined roles are pinned, so pg_shdepend does
+// not know what pg_database_owner owns.
 constexpr std::string_view kOwners = R"sql(
 WITH here(oid) AS (SELECT oid FROM pg_database WHERE datname = current_database()),
 owned(classid, objid, owner) AS (
@@ -21,14 +22,15 @@ owned(classid, objid, owner) AS (
   UNION ALL SELECT 'pg_type'::regclass, oid, typowner FROM pg_type WHERE typowner = 'pg_database_owner'::regrole AND typelem = 0 AND (typrelid = 0 OR (SELECT relkind FROM pg_class c WHERE c.oid = typrelid) = 'c')
   UNION ALL SELECT 'pg_namespace'::regclass, oid, nspowner FROM pg_namespace WHERE nspowner = 'pg_database_owner'::regrole AND nspname <> 'public'
 )
-SELECT format('ALTER %s %s OWNER TO %I', n.noun, i.identity, {target})
+SELECT CASE WHEN t.typtype = 'm' THEN format('DO %L', format('BEGIN ALTER TYPE %s OWNER TO %I; EXCEPTION WHEN wrong_object_type THEN NULL; END', i.identity, {target}))
+  ELSE format('ALTER %s %s OWNER TO %I', n.noun, i.identity, {target}) END
 FROM owned o JOIN pg_roles r ON r.oid = o.owner
 LEFT JOIN pg_class c ON o.classid = 'pg_class'::regclass AND c.oid = o.objid
 LEFT JOIN pg_type t ON o.classid = 'pg_type'::regclass AND t.oid = o.objid
 CROSS JOIN LATERAL (SELECT CASE o.classid
   WHEN 'pg_class'::regclass THEN CASE c.relkind WHEN 'r' THEN 'TABLE' WHEN 'p' THEN 'TABLE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' END
   WHEN 'pg_proc'::regclass THEN 'ROUTINE'
-  WHEN 'pg_type'::regclass THEN CASE WHEN t.typtype <> 'm' THEN 'TYPE' END
+  WHEN 'pg_type'::regclass THEN 'TYPE'
   WHEN 'pg_namespace'::regclass THEN 'SCHEMA' WHEN 'pg_operator'::regclass THEN 'OPERATOR'
   WHEN 'pg_opclass'::regclass THEN 'OPERATOR CLASS' WHEN 'pg_opfamily'::regclass THEN 'OPERATOR FAMILY'
   WHEN 'pg_collation'::regclass THEN 'COLLATION' WHEN 'pg_conversion'::regclass THEN 'CONVERSION'
@@ -43,9 +45,10 @@ ORDER BY 1
 )sql";
 
 // What aclexplode() says of every object, against what an object has that its owner has just made
-// (or its extension): a row per REVOKE and GRANT; who granted it, when that is not the owner; the
-// schema in which that one lacks USAGE and could not name the object. A grant comes after those
-// that gave its grantor the grant option.
+// (or its extension; what default privileges gave users at that moment is not the extension's): a
+// row per REVOKE and GRANT; who granted it, when that is not the owner; the schema in which that
+// one lacks USAGE and could not name the object. A grant comes after those that gave its grantor
+// the grant option.
 constexpr const char* kPrivileges = R"sql(
 WITH RECURSIVE item AS (
   SELECT row_number() OVER (ORDER BY rank, ident, col) AS id, x.* FROM (
@@ -78,11 +81,12 @@ WITH RECURSIVE item AS (
   SELECT 3, 'TABLE', (pg_identify_object('pg_class'::regclass, c.oid, 0)).identity, quote_ident(attname), relowner, relnamespace, attacl, p.initprivs
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_init_privs p ON p.classoid = 'pg_class'::regclass AND p.objoid = c.oid AND p.objsubid = a.attnum
     WHERE attacl IS NOT NULL AND NOT attisdropped AND relkind IN ('r','p','v','m','f') AND relpersistence <> 't'
-  ) x WHERE acl IS DISTINCT FROM base AND nsp <> 'information_schema'::regnamespace
+  ) x WHERE nsp <> 'information_schema'::regnamespace
 ), wanted AS (
   SELECT i.id, a.* FROM item i, aclexplode(i.acl) a WHERE i.noun <> 'DATABASE' OR a.grantee <> 0
 ), base AS (
-  SELECT i.id, a.* FROM item i, aclexplode(i.base) a WHERE i.noun <> 'DATABASE' OR a.grantee <> 0
+  SELECT i.id, a.* FROM item i, aclexplode(i.base) a WHERE (i.noun <> 'DATABASE' OR a.grantee <> 0)
+    AND (a.grantee = i.owner OR a.grantee < 16384)
 ), chain(id, role, word, level) AS (
   SELECT w.id, w.grantee, w.privilege_type, 1 FROM wanted w JOIN item i USING (id) WHERE w.grantor = i.owner AND w.is_grantable
   UNION SELECT w.id, w.grantee, w.privilege_type, c.level + 1 FROM wanted w JOIN chain c ON c.id = w.id AND c.role = w.grantor AND c.word = w.privilege_type
@@ -161,7 +165,8 @@ Status WritePrivilege(Writer& writer, const Rows& rows, std::size_t row) {
 std::string Owners(std::string_view condition, std::string_view target) {
   std::string sql(kOwners);
   const auto put = [&sql](std::string_view mark, std::string_view text) {
-    sql.replace(sql.find(mark), mark.size(), text);
+    for (std::size_t at = sql.find(mark); at != std::string::npos; at = sql.find(mark, at))
+      sql.replace(at, mark.size(), text);
   };
   put("{condition}", condition);
   put("{target}", target);
