@@ -95,6 +95,11 @@ Result<DumpFacts> Logical::Dump(const OpContext& ctx, const std::string& databas
 }
 
 Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) {
+  if (spec.run_as_superuser) {
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "unable to load database '{}' with run_as_superuser: only PostgreSQL knows it",
+                 spec.database.name);
+  }
   DatabaseSpec database;
   database.name = spec.database.name;
   database.character_set = spec.database.character_set;

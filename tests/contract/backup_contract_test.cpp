@@ -81,7 +81,7 @@ TEST_F(BackupContract, LoadsWhatItDumped) {
   DatabaseInfo target = facts.database;
   target.name = Database("hard \"restored\"");
   StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {target}, source));
+  ASSERT_OK(backup().Load(ctx(), {target, false}, source));
   ASSERT_OK_AND_ASSIGN(const DatabaseInfo made, databases().Get(ctx(), target.name));
   EXPECT_EQ(made.character_set, facts.database.character_set);
   EXPECT_EQ(made.collation, facts.database.collation);
@@ -104,7 +104,7 @@ TEST_F(BackupContract, KeepsCharacterSetAndCollation) {
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "western", dump));
   ASSERT_OK(databases().Drop(ctx(), "western"));
   StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const DatabaseInfo made, databases().Get(ctx(), "western"));
   EXPECT_EQ(made.character_set, traits().character_set);
   EXPECT_EQ(made.collation, traits().collation);
@@ -128,7 +128,7 @@ TEST_F(BackupContract, WhatMissingOwnersOwnedBecomesTheAgents) {
   ASSERT_OK(databases().Drop(ctx(), "orphaned"));
   ASSERT_OK(users().Drop(ctx(), owner));
   StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows,
                        RootSession("orphaned")->Query("SELECT i FROM v"));
   EXPECT_EQ(rows, (ClientSession::Table{{"4"}}));
@@ -144,7 +144,7 @@ TEST_F(BackupContract, GrantsOfUsersThatAreThereComeBack) {
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "granted", dump));
   ASSERT_OK(databases().Drop(ctx(), "granted"));
   StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const auto session, LogIn(reader.name, "pw", "granted"));
   EXPECT_TRUE(Can(*session, "SELECT * FROM t"));
 }
@@ -156,7 +156,7 @@ TEST_F(BackupContract, ADatabaseThatExistsIsLeftAlone) {
   ASSERT_OK_AND_ASSIGN(const datastore::DumpFacts facts, backup().Dump(ctx(), "taken", dump));
   Fill("taken", {"INSERT INTO precious VALUES (1)"});
   StringSource source(dump.text);
-  EXPECT_EQ(ReasonOf(backup().Load(ctx(), {facts.database}, source)), "DATABASE_EXISTS");
+  EXPECT_EQ(ReasonOf(backup().Load(ctx(), {facts.database, false}, source)), "DATABASE_EXISTS");
   ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows,
                        RootSession("taken")->Query("SELECT * FROM precious"));
   EXPECT_EQ(rows.size(), 1U);
@@ -172,7 +172,7 @@ TEST_F(BackupContract, ACutDumpIsRefused) {
   for (const std::size_t keep : {size / 10, size / 2, size - 300, size - 30}) {
     SCOPED_TRACE(keep);
     StringSource source(std::string_view(dump.text).substr(0, keep));
-    EXPECT_FALSE(backup().Load(ctx(), {facts.database}, source).ok());
+    EXPECT_FALSE(backup().Load(ctx(), {facts.database, false}, source).ok());
     ASSERT_OK(databases().Drop(ctx(), facts.database.name));
   }
 }
@@ -184,7 +184,7 @@ TEST_F(BackupContract, SqlThatTheServerRefusesIsAFailedTool) {
   facts.database.name = Database("wrong too");
   StringSource source("SELECT no_such_thing_anywhere();\n" + std::string(1U << 20U, '\n') +
                       dump.text);
-  const Status failed = backup().Load(ctx(), {facts.database}, source);
+  const Status failed = backup().Load(ctx(), {facts.database, false}, source);
   EXPECT_EQ(ReasonOf(failed), "TOOL_FAILED");
   EXPECT_NE(failed.FullMessage().find("no_such_thing_anywhere"), std::string::npos)
       << failed.FullMessage();
@@ -235,7 +235,7 @@ TEST_F(BackupContract, ACancelledLoadLeavesNoProcessAndNoData) {
   const auto stop = std::make_shared<StopSwitch>();
   StoppingSource source(dump.text, *stop);
   EXPECT_EQ(ReasonOf(backup().Load(OpContext(stop, Deadline::Never(), "", nullptr),
-                                   {facts.database}, source)),
+                                   {facts.database, false}, source)),
             "CANCELLED");
   EXPECT_EQ(Children(), children);
   ASSERT_OK(databases().Drop(ctx(), facts.database.name));
