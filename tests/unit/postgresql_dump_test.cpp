@@ -120,7 +120,7 @@ TEST(PostgresqlDumpText, IsSplitAtTheTokensLineOnlyWhereverTheReadsEnd) {
 }
 
 TEST(PostgresqlDumpText, WithoutTheTokensLineThereIsNoTail) {
-  for (const std::string mark : {std::string(), TailLine(kToken)}) {
+  for (const std::string& mark : {std::string(), TailLine(kToken)}) {
     const std::string text = "SELECT 1;" + TailLine(kToken).substr(0, 20);
     Dripping inner(text);
     SplitSource source(inner, mark);
