@@ -179,6 +179,10 @@ Status LoaderSlot::EndSessions(const OpContext& ctx) {
   return postgresql::EndSessions(ctx, *session_, oid_);
 }
 
+Status LoaderSlot::LockHandover(const OpContext& ctx) {
+  return session_->Run(ctx, "SELECT pg_advisory_lock" + SlotKey(0));
+}
+
 Status LoaderSlot::Release(const OpContext& ctx) {
   if (!held_) return Ok();
   RETURN_IF_ERROR(session_->Run(ctx, "ALTER ROLE " + Identifier(role_) + kPowerless));

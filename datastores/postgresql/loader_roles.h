@@ -35,6 +35,9 @@ class LoaderSlot {
   const std::vector<std::string>& stand_ins() const { return stand_ins_; }
 
   Status EndSessions(const OpContext& ctx);
+  // Until this object ends no other load hands anything over: DROP OWNED also takes a stand-in's
+  // rights on the databases of other loads, and two changes of one row at once are an error.
+  Status LockHandover(const OpContext& ctx);
   // Takes the role's LOGIN (and SUPERUSER) away and drops the stand-ins that own nothing any more.
   Status Release(const OpContext& ctx);
 

@@ -197,6 +197,7 @@ Status PostgresLogicalBackup::Fill(const OpContext& ctx, const LoadSpec& spec,
   RETURN_IF_ERROR(RunBody(ctx, info.name, slot, beginning, text, has_tail));
   KillPoint("postgresql.load_body_done");
   RETURN_IF_ERROR(slot.EndSessions(ctx));
+  RETURN_IF_ERROR(slot.LockHandover(ctx));
   RETURN_IF_ERROR(Shut(ctx, slot.session(), info.name, owner));
   RETURN_IF_ERROR(SilenceTriggers(ctx, *connection));
   Status opened = connection->InTransaction(ctx, [&]() -> Status {
