@@ -314,7 +314,8 @@ class LogicalBackup {
  public:
   virtual ~LogicalBackup() = default;
   // One database with all that belongs to it (views, routines, events, triggers), consistent, as
-  // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words).
+  // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words),
+  // SETTING_UNSUITABLE (the server would leave out a part, and be silent about it).
   // Cancelled: the tool is ended.
   virtual Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
                                  stream::Sink& sink) = 0;

@@ -6,41 +6,15 @@
 #include <array>
 
 #include "tests/contract/contract_test.h"
+#include "tests/contract/text_streams.h"
 
 namespace dbagent::tests {
 namespace {
 
 constexpr const char* kPassword = "pa ss'word";
 
-class TextSink : public stream::Sink {
- public:
-  Status Write(const OpContext&, Bytes data) override {
-    text += AsText(data);
-    return Ok();
-  }
-  std::string text;
-};
-
-class TextSource : public stream::Source {
- public:
-  explicit TextSource(std::string text) : text_(std::move(text)) {}
-  Result<std::size_t> Read(const OpContext&, std::span<std::byte> buffer) override {
-    const std::size_t count = std::min(buffer.size(), text_.size() - at_);
-    std::copy_n(AsBytes(text_).begin() + static_cast<std::ptrdiff_t>(at_), count, buffer.begin());
-    at_ += count;
-    return count;
-  }
-
- private:
-  std::string text_;
-  std::size_t at_ = 0;
-};
-
 class PostgresqlDriver : public ContractTest {
  protected:
-  void SetUp() override {
-    if (traits().kind != "postgresql") GTEST_SKIP() << "another server's promises";
-  }
   std::unique_ptr<ClientSession> SessionOf(const UserId& user, const std::string& database) {
     auto session = LogIn(user.name, kPassword, database);
     EXPECT_OK(session);
