@@ -307,7 +307,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{"default_password_lifetime", "1"},
                     Setting{"sql_select_limit", "1", "SETTING_UNSUITABLE"},
                     Setting{"sql_safe_updates", "1"}, Setting{"max_sort_length", "4"},
-                    Setting{"max_sort_length", "8"}, Setting{"max_join_size", "1", "TOOL_FAILED"},
+                    Setting{"max_join_size", "1", "TOOL_FAILED"},
                     Setting{"transaction_read_only", "1"}, Setting{"tx_read_only", "1"},
                     Setting{"max_statement_time", "0.0001"}, Setting{"max_execution_time", "1"},
                     Setting{"partial_revokes", "1"}, Setting{"sql_require_primary_key", "1"},
