@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/base/pause.h"
 #include "agent/base/redact.h"
 #include "agent/stream/fd_stream.h"
 #include "datastores/mysql/configuration.h"
@@ -32,14 +33,6 @@ std::string LastLogLines(const os::Path& log) {
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   std::replace(text.begin(), text.end(), '\n', ' ');
   return Redact(text);
-}
-
-// Waits for a moment or for ctx's end.
-void Pause(const OpContext& ctx) {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  changed.wait_for(lock, ctx.stop(), ctx.deadline().Remaining(kPollPause), [] { return false; });
 }
 
 class Control : public ServerControl {
@@ -129,7 +122,7 @@ Status Control::WaitForAnswer(const OpContext& ctx) {
           fmt::format("unable to start the server, which does not answer yet ({})",
                       LastLogLines(server_.layout.log)));
     }
-    Pause(ctx);
+    Pause(ctx, kPollPause);
   }
 }
 

@@ -1,9 +1,7 @@
 #include "datastores/postgresql/loader_roles.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include "agent/base/kill_point.h"
+#include "agent/base/pause.h"
 #include "datastores/postgresql/errors.h"
 #include "datastores/postgresql/names.h"
 #include "datastores/postgresql/own_roles.h"
@@ -21,14 +19,6 @@ constexpr int kMostPauses = 6000;  // ten minutes
 constexpr std::string_view kStandInMark = "dbagent: stands in for a role that is missing at a load";
 constexpr const char* kPowerless =
     " NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL";
-
-// Ends early when ctx stops.
-void Pause(const OpContext& ctx) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, ctx.stop(), ctx.deadline().Remaining(kPause), [] { return false; });
-}
 
 // Keys of advisory locks of the maintenance database.
 std::string SlotKey(int slot) {
@@ -114,7 +104,7 @@ Result<std::unique_ptr<LoaderSlot>> LoaderSlot::Take(const OpContext& ctx, Serve
       return taken;
     }
     RETURN_IF_ERROR(ctx.Poll());
-    Pause(ctx);
+    Pause(ctx, kPause);
   }
   return Error(Code::kResourceExhausted, "LOADERS_BUSY",
                "unable to load: {} loads run and none ended within ten minutes", kLoaderSlots)

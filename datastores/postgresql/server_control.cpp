@@ -1,11 +1,10 @@
 #include "datastores/postgresql/server_control.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <fstream>
-#include <mutex>
 
 #include "agent/base/kill_point.h"
+#include "agent/base/pause.h"
 #include "agent/base/redact.h"
 #include "agent/stream/fd_stream.h"
 #include "datastores/postgresql/config.h"
@@ -22,14 +21,6 @@ constexpr std::chrono::milliseconds kPollPause(50);
 constexpr std::chrono::milliseconds kTryBudget = std::chrono::seconds(2);
 constexpr std::chrono::milliseconds kKillBudget = std::chrono::seconds(10);
 constexpr std::streamoff kLogTail = 2048;
-
-// Ends early when ctx stops.
-void Pause(const OpContext& ctx) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, ctx.stop(), ctx.deadline().Remaining(kPollPause), [] { return false; });
-}
 
 // The last lines of the log that were written after `from`, redacted.
 std::string LogTail(const os::Path& path, std::uintmax_t from) {
@@ -132,7 +123,7 @@ Status PostgresServerControl::AwaitAnswer(const OpContext& ctx, std::uintmax_t l
           .Ignore("there is no process; the failure is what counts");
       return failed;
     }
-    Pause(ctx);
+    Pause(ctx, kPollPause);
   }
 }
 
