@@ -134,7 +134,7 @@ struct DatabaseSpec {
       character_set;  // MySQL: utf8mb4; PostgreSQL: the encoding, UTF8. Empty: the server's default
   std::string collation;  // MySQL: of that character set; PostgreSQL: LC_COLLATE
   std::string ctype;      // PostgreSQL: LC_CTYPE; empty: as collation
-  std::string owner;      // PostgreSQL: a role; empty: the agent's own role
+  std::string owner;      // PostgreSQL: a role; empty: nobody, the agent alone administers it
   std::optional<std::int32_t> connection_limit;  // PostgreSQL; -1: none
 };
 
@@ -238,8 +238,9 @@ class UserAdmin {
   virtual Result<UserInfo> Create(const OpContext& ctx, const UserSpec& spec) = 0;
   // All or nothing. USER_NOT_FOUND, USER_EXISTS (the new name).
   virtual Result<UserInfo> Update(const OpContext& ctx, const UserChange& change) = 0;
-  // Whether it was there. Its sessions are ended. PostgreSQL: what it owns in users' databases goes
-  // to the database's owner first, its grants are taken away.
+  // Whether it was there. Its sessions are ended. PostgreSQL: what it owns becomes
+  // nobody's first (no user gets rights that its functions and views could use), its grants are
+  // taken away.
   virtual Result<bool> Drop(const OpContext& ctx, const UserId& id) = 0;
   // The password as the server stores it (a hash), empty when there is none: only to tell, after a
   // crash, whether a change was made. USER_NOT_FOUND.
@@ -305,19 +306,24 @@ struct DumpFacts {
 
 struct LoadSpec {
   DatabaseInfo database;  // as dumped; `name` may have been changed: the database to make
+  // PostgreSQL: the dump's statements, and the code of its owners that they call, run as a
+  // superuser. Only for dumps of databases whose every creator may have root.
+  bool run_as_superuser = false;
 };
 
 class LogicalBackup {
  public:
   virtual ~LogicalBackup() = default;
   // One database with all that belongs to it (views, routines, events, triggers), consistent, as
-  // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words).
+  // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words),
+  // SETTING_UNSUITABLE (the server would leave out a part, and be silent about it).
   // Cancelled: the tool is ended.
   virtual Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
                                  stream::Sink& sink) = 0;
-  // Creates the database and loads it. DATABASE_EXISTS (then nothing was touched), TOOL_FAILED;
-  // after any other error the database may exist in part: the caller drops it. Owners that are
-  // missing become the agent's own role.
+  // Creates the database and loads it. DATABASE_EXISTS (then nothing was touched), TOOL_FAILED,
+  // FIELD_UNSUPPORTED, LOAD_NEEDS_SUPERUSER (FAILED_PRECONDITION; PostgreSQL: the dump has what
+  // only a superuser can make), LOADERS_BUSY; after any other error the database may exist in part:
+  // the caller drops it. What belonged to owners that are missing becomes nobody's.
   virtual Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) = 0;
 };
 

@@ -65,7 +65,7 @@ void Reader::Report(const YAML::Node& at, std::string message, std::string hint)
   problems_.push_back({mark.line + 1, mark.column + 1, std::move(message), std::move(hint)});
 }
 
-Section::Section(Reader& reader, YAML::Node node, std::string path)
+Section::Section(Reader& reader, const YAML::Node& node, std::string path)
     : reader_(reader), node_(node), path_(std::move(path)) {
   if (present() && !node_.IsMap()) {
     reader_.Report(node_, fmt::format("'{}' must be a mapping of keys to values", path_));

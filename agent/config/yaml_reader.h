@@ -30,7 +30,7 @@ class Reader {
 class Section {
  public:
   // `path` names it in messages: `datastore`.
-  Section(Reader& reader, YAML::Node node, std::string path);
+  Section(Reader& reader, const YAML::Node& node, std::string path);
 
   bool present() const { return static_cast<bool>(node_) && !node_.IsNull(); }
   const YAML::Node& node() const { return node_; }

@@ -36,6 +36,7 @@ struct BackupOptions {
   std::vector<std::string> databases, restore_as;
   std::uint32_t level = 0;
   bool physical = false, replace_everything = false;
+  bool run_as_superuser = false;
 };
 
 void List(Session& session, const BackupOptions& options) {
@@ -54,6 +55,7 @@ void Restore(Session& session, const BackupOptions& options) {
   request.set_store(options.store);
   request.set_backup_id(options.id);
   request.set_replace_everything(options.replace_everything);
+  request.set_run_as_superuser(options.run_as_superuser);
   for (std::size_t i = 0; i < options.databases.size(); ++i) {
     v1::RestoreTarget& target = *request.add_databases();
     target.set_database(options.databases[i]);
@@ -103,6 +105,9 @@ void AddBackupCommands(CLI::App& app, Session& session) {
                       "the name to restore it as; once per --database");
   restore->add_flag("--replace-everything", options->replace_everything,
                     "physical: all databases and users that the server has now are replaced");
+  restore->add_flag("--run-as-superuser", options->run_as_superuser,
+                    "PostgreSQL: also load what only a superuser can make; DANGER: whoever could "
+                    "create something in a dumped database can become superuser by it");
   restore->callback([&session, options] {
     if (options->restore_as.size() > options->databases.size())
       throw CLI::ValidationError("--as", "there is no --database that it belongs to");

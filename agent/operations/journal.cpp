@@ -137,8 +137,34 @@ Status Journal::Prepare() {
   return prune.Run();
 }
 
+Journal::~Journal() {
+  WriteKept().Ignore("recovery finds out at the next start what was done");
+}
+
 Status Journal::Put(const Record& record) {
   const std::lock_guard lock(mutex_);
+  Status put = WriteKept();
+  if (put.ok()) put = Write(record);
+  if (!put.ok() && HasEnded(record.state)) kept_[record.id] = record;
+  return put;
+}
+
+Status Journal::WriteKept() {
+  while (!kept_.empty()) {
+    RETURN_IF_ERROR(Write(kept_.begin()->second));
+    kept_.erase(kept_.begin());
+  }
+  return Ok();
+}
+
+std::vector<Record> Journal::Latest(std::vector<Record> records) const {
+  for (Record& record : records) {
+    if (const auto kept = kept_.find(record.id); kept != kept_.end()) record = kept->second;
+  }
+  return records;
+}
+
+Status Journal::Write(const Record& record) {
   ASSIGN_OR_RETURN(Statement put, database_.Prepare(kPut));
   std::vector<std::string> metadata;
   for (const auto& [key, value] : record.error.metadata) {
@@ -172,6 +198,7 @@ Result<std::optional<Record>> Journal::Get(const std::string& id) {
   const std::lock_guard lock(mutex_);
   ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format(
                                       "SELECT {} FROM operations WHERE id = ?", kColumns)));
+  if (const auto kept = kept_.find(id); kept != kept_.end()) return std::optional(kept->second);
   get.Bind(id);
   return ReadOne(std::move(get));
 }
@@ -181,7 +208,12 @@ Result<std::optional<Record>> Journal::FindRequest(const std::string& request_id
   ASSIGN_OR_RETURN(Statement get, database_.Prepare(fmt::format(
                                       "SELECT {} FROM operations WHERE request_id = ?", kColumns)));
   get.Bind(request_id);
-  return ReadOne(std::move(get));
+  ASSIGN_OR_RETURN(std::optional<Record> found, ReadOne(std::move(get)));
+  if (!found) return found;
+  const auto kept = kept_.find(found->id);
+  if (kept == kept_.end()) return found;
+  if (kept->second.request_id.empty()) return std::optional<Record>();  // free again
+  return std::optional(kept->second);
 }
 
 Result<std::vector<Record>> Journal::List(const ListFilter& filter) {
@@ -199,7 +231,15 @@ Result<std::vector<Record>> Journal::List(const ListFilter& filter) {
   if (!filter.kind.empty()) list.Bind(filter.kind);
   if (!filter.before.empty()) list.Bind(filter.before);
   list.Bind(static_cast<std::int64_t>(filter.limit));
-  return ReadAll(std::move(list));
+  ASSIGN_OR_RETURN(std::vector<Record> records, ReadAll(std::move(list)));
+  records = Latest(std::move(records));
+  if (!filter.states.empty()) {  // as kept, one may be in another state
+    std::erase_if(records, [&](const Record& record) {
+      return std::find(filter.states.begin(), filter.states.end(), record.state) ==
+             filter.states.end();
+    });
+  }
+  return records;
 }
 
 Result<std::vector<Record>> Journal::Unfinished() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,7 +29,12 @@ class Journal {
   // ended operations beyond the newest 10,000.
   static Result<std::unique_ptr<Journal>> Open(const std::string& path);
 
-  Status Put(const Record& record);  // inserts or replaces
+  ~Journal();
+
+  // Inserts or replaces. An end that cannot be written is kept in memory, is what the questions
+  // below are answered with, and is written before anything else: nothing new begins while the disk
+  // still says that something old is running, which a restart would then do once more.
+  Status Put(const Record& record);
   Result<std::optional<Record>> Get(const std::string& id);
   Result<std::optional<Record>> FindRequest(const std::string& request_id);
   Result<std::vector<Record>> List(const ListFilter& filter);  // newest first
@@ -37,8 +43,12 @@ class Journal {
  private:
   explicit Journal(Database database) : database_(std::move(database)) {}
   Status Prepare();
+  Status Write(const Record& record);
+  Status WriteKept();
+  std::vector<Record> Latest(std::vector<Record> records) const;
 
   std::mutex mutex_;
+  std::map<std::string, Record> kept_;  // by id
   Database database_;
 };
 

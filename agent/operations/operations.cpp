@@ -213,8 +213,8 @@ void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome
   Record kept = record;
   if (kept.result_secret) kept.result.clear();
   if (Status put = journal_->Put(kept); !put.ok()) {
-    // The work is done, its record is not: it stays unfinished on disk, and recovery will find out
-    // what was done.
+    // The work is done, its record is not: the journal keeps it until it can write it. Should the
+    // agent end before that, recovery will find out what was done.
     record.notes.push_back("its end could not be journalled: " + put.FullMessage());
   }
   {

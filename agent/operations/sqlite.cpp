@@ -1,12 +1,15 @@
 #include "agent/operations/sqlite.h"
 
+#include <cerrno>
+
 namespace dbagent::operations {
 namespace {
 
 Status SqliteError(sqlite3* database, std::string_view verb, const std::string& path) {
   const int code = database == nullptr ? SQLITE_NOMEM : sqlite3_errcode(database);
   const std::string text = database == nullptr ? "out of memory" : sqlite3_errmsg(database);
-  if (code == SQLITE_FULL) {
+  const bool no_room = code == SQLITE_IOERR && sqlite3_system_errno(database) == ENOSPC;
+  if (code == SQLITE_FULL || no_room) {
     return Error(Code::kResourceExhausted, "NO_SPACE", "unable to {} the journal '{}': {}", verb,
                  path, text)
         .WithHint("free space on the volume, then repeat the call");

@@ -101,6 +101,7 @@ class FileStore : public ObjectStore {
     const os::Path target = root_ / name;
     if (unlink(target.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
       return os::ErrnoError("remove", target, errno);
+    RemoveEmptyFolders(target.parent_path());
     for (os::Path folder = target.parent_path(); folder != root_ && folder.has_parent_path();
          folder = folder.parent_path()) {
       RemoveTemporaries(folder);
@@ -122,6 +123,19 @@ class FileStore : public ObjectStore {
     Status synced = os::SyncDirectory(folder);
     if (synced.reason() == "NOT_FOUND") return Ok();
     return synced;
+  }
+  // What Puts that failed left below: they made folders and had no room for a file.
+  static void RemoveEmptyFolders(const os::Path& folder) {
+    const Result<std::vector<std::string>> entries = os::ListDirectory(folder);
+    if (!entries.ok()) return;
+    for (const std::string& entry : *entries) {
+      struct stat info {};
+      const os::Path inner = folder / entry;
+      if (lstat(inner.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
+      RemoveEmptyFolders(inner);
+      RemoveTemporaries(inner);
+      rmdir(inner.c_str());  // stays when something is in it
+    }
   }
   // What a killed Put left beside the objects. Only when nothing else is in the folder, so no Put
   // of ours is at work there.

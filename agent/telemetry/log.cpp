@@ -58,9 +58,11 @@ void WriteToJournal(const Event& event) {
       "SYSLOG_IDENTIFIER=dbagentd",
       "DBAGENT_EVENT=" + event.name,
   };
+  lines.reserve(lines.size() + event.fields.size());
   for (const auto& [name, value] : event.fields)
     lines.push_back(JournalFieldName(name) + "=" + value);
   std::vector<iovec> parts;
+  parts.reserve(lines.size());
   for (std::string& line : lines) parts.push_back({line.data(), line.size()});
   sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }

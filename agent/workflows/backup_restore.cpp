@@ -25,7 +25,7 @@ Result<std::vector<Backups::Target>> Backups::Targets(
     const internal::Manifest& manifest, const v1::RestoreBackupRequest& request) const {
   std::vector<Target> targets;
   for (const internal::Stream& stream : manifest.streams()) {
-    if (request.databases().empty()) targets.push_back({stream, stream.database().name()});
+    if (request.databases().empty()) targets.push_back({stream, stream.database().name(), false});
   }
   for (const v1::RestoreTarget& wanted : request.databases()) {
     const auto& streams = manifest.streams();
@@ -38,10 +38,11 @@ Result<std::vector<Backups::Target>> Backups::Targets(
           .WithHint("`dbagentctl backup get " + manifest.id() + "` lists what it has");
     }
     targets.push_back(
-        {*found, wanted.restore_as().empty() ? wanted.database() : wanted.restore_as()});
+        {*found, wanted.restore_as().empty() ? wanted.database() : wanted.restore_as(), false});
   }
   std::set<std::string> names;
-  for (const Target& target : targets) {
+  for (Target& target : targets) {
+    target.run_as_superuser = request.run_as_superuser();
     if (!names.insert(target.name).second) {
       return Error(Code::kInvalidArgument, "NAME_DUPLICATE",
                    "two databases would be restored as '{}'", target.name);
@@ -57,7 +58,8 @@ Status Backups::LoadStream(const OpContext& ctx, const Place& place, const std::
                              backup::Repository(*place.store, place.instance).Folder(backup));
   ChunkSource source(reader, chunks);
   ctx.SetTotalBytes(target.stream.source_bytes());
-  return engine->Load(ctx, {ToInfo(target.stream.database(), target.name)}, source);
+  return engine->Load(ctx, {ToInfo(target.stream.database(), target.name), target.run_as_superuser},
+                      source);
 }
 
 Status Backups::DropMade(const OpContext& ctx,

@@ -57,6 +57,7 @@ class Backups {
   struct Target {
     internal::Stream stream;
     std::string name;
+    bool run_as_superuser = false;
   };
   Result<std::vector<Target>> Targets(const internal::Manifest& manifest,
                                       const v1::RestoreBackupRequest& request) const;

@@ -4,15 +4,10 @@
 
 #include "datastores/mysql/interrupter.h"
 #include "datastores/mysql/server_error.h"
+#include "datastores/mysql/session_setup.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
-
-// Quoting relies on this sql_mode (quote.h); a server's own must not change what our statements
-// mean.
-constexpr const char* kSessionSetup =
-    "SET NAMES utf8mb4, SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', SESSION "
-    "autocommit = 1";
 
 struct CloseStatement {
   void operator()(MYSQL_STMT* statement) const { mysql_stmt_close(statement); }

@@ -183,10 +183,11 @@ Result<bool> Databases::Drop(const OpContext& ctx, const std::string& name) {
   // statement waits
   RETURN_IF_ERROR(connection->Execute(ctx, what, "SET SESSION lock_wait_timeout = 1"));
   for (;;) {
-    RETURN_IF_ERROR(EndSessionsIn(server_, ctx, name));
+    RETURN_IF_ERROR(EndSessionsIn(*connection, ctx, name));
     Status dropped = connection->Execute(ctx, what, "DROP DATABASE " + QuoteIdentifier(name));
     if (!dropped.ok() && ServerErrno(dropped) == ER_LOCK_WAIT_TIMEOUT) continue;
-    connection.Discard();
+    const Status reset = connection->Execute(ctx, what, "SET SESSION lock_wait_timeout = DEFAULT");
+    if (!reset.ok()) connection.Discard();
     if (dropped.ok()) return true;
     if (ServerErrno(dropped) == ER_DB_DROP_EXISTS) return false;
     return dropped;

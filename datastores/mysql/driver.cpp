@@ -1,9 +1,12 @@
 #include "datastores/mysql/driver.h"
 
+#include <mysqld_error.h>
+
 #include "agent/base/redact.h"
 #include "agent/os/child_process.h"
 #include "agent/stream/fd_stream.h"
 #include "datastores/mysql/parts.h"
+#include "datastores/mysql/server_error.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
@@ -82,6 +85,12 @@ Health MysqlDatastore::CheckHealth() {
   const OpContext ctx = OpContext().WithBudget(milliseconds(1800));
   const Result<std::unique_ptr<Connection>> connection =
       Connection::Open(ctx, server_.pool.address(), nullptr, seconds(1));
+  if (ServerErrno(connection.status()) == ER_CON_COUNT_ERROR) {
+    // the one session that it keeps free for administrators is then in our own pool
+    const Status asked = Execute(server_, ctx, "ask the server", "DO 1");
+    return {asked.ok() ? HealthState::kHealthy : HealthState::kUnresponsive,
+            connection.status().FullMessage(), asked.ok() ? info_.version : ""};
+  }
   if (!connection.ok()) {
     const bool listens = os::Exists(server_.layout.socket).ok() &&
                          ctx.deadline().Remaining(seconds(2)) < milliseconds(1000);

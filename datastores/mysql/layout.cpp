@@ -1,5 +1,7 @@
 #include "datastores/mysql/layout.h"
 
+#include "datastores/mysql/session_setup.h"
+
 namespace dbagent::datastore::mysql {
 namespace {
 
@@ -65,7 +67,7 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
   Arguments arguments = ClientArguments(settings, layout);
   // binary mode: no client command but DELIMITER, so that a dump cannot run programs
   Append(arguments, {"--batch", "--binary-mode", "--skip-reconnect", "--max-allowed-packet=1G",
-                     "--", "{database}"});
+                     std::string("--init-command=") + kSessionSetup, "--", "{database}"});
   return Tool(kLoadTool, layout.prefix / "bin" / dialect.client_program(), std::move(arguments),
               {{"database", ParameterKind::kText}});
 }

@@ -49,6 +49,7 @@ class Logical : public LogicalBackup {
   Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) override;
 
  private:
+  Status CheckSettings(const OpContext& ctx, const std::string& database);
   Result<DefinerFilter> MakeFilter(const OpContext& ctx);
   // Answers what went over.
   Result<DumpText> Feed(const OpContext& ctx, os::ChildProcess& tool, UniqueFd pipe,
@@ -65,6 +66,7 @@ Result<DumpFacts> Logical::Dump(const OpContext& ctx, const std::string& databas
   ASSIGN_OR_RETURN(const Rows version,
                    Query(server_, ctx, "ask for the server's version", "SELECT VERSION()"));
   facts.server_version = TextOf(version.front()[0]);
+  RETURN_IF_ERROR(CheckSettings(ctx, database));
 
   ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
   os::ToolCall call;
@@ -94,7 +96,26 @@ Result<DumpFacts> Logical::Dump(const OpContext& ctx, const std::string& databas
   return facts;
 }
 
+// The dump tools take the server's values, and MariaDB's cannot be given others.
+Status Logical::CheckSettings(const OpContext& ctx, const std::string& database) {
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      Query(server_, ctx, "ask for sql_select_limit",
+            "SELECT @@GLOBAL.sql_select_limit, @@GLOBAL.sql_select_limit < 4294967295"));
+  if (NumberOf(rows.front()[1]) == 0) return Ok();
+  return Error(Code::kFailedPrecondition, "SETTING_UNSUITABLE",
+               "unable to dump database '{}': the server's sql_select_limit is {}, and no table "
+               "would be dumped beyond as many rows",
+               database, TextOf(rows.front()[0]))
+      .WithHint("SET GLOBAL sql_select_limit = DEFAULT");
+}
+
 Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) {
+  if (spec.run_as_superuser) {
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "unable to load database '{}' with run_as_superuser: only PostgreSQL knows it",
+                 spec.database.name);
+  }
   DatabaseSpec database;
   database.name = spec.database.name;
   database.character_set = spec.database.character_set;

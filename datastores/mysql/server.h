@@ -38,6 +38,6 @@ std::uint64_t NumberOf(const std::optional<std::string>& value);
 // Ends sessions (never the agent's own): of a user whose client fits the account's host, or of all
 // in a database.
 Status EndSessionsOf(Server& server, const OpContext& ctx, const UserId& user);
-Status EndSessionsIn(Server& server, const OpContext& ctx, const std::string& database);
+Status EndSessionsIn(Connection& connection, const OpContext& ctx, const std::string& database);
 
 }  // namespace dbagent::datastore::mysql

@@ -31,12 +31,11 @@ bool Fits(std::string_view host, std::string_view client) {
   return Like(client, host) || Like(client.substr(0, client.rfind(':')), host);
 }
 
-Status EndSessions(Server& server, const OpContext& ctx, const std::string& condition,
+Status EndSessions(Connection& connection, const OpContext& ctx, const std::string& condition,
                    const std::string& parameter, const std::function<bool(const Row&)>& wanted) {
-  ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, server.pool.Get(ctx));
   ASSIGN_OR_RETURN(
       const Rows rows,
-      connection->Query(
+      connection.Query(
           ctx, "list sessions",
           "SELECT id, host FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND " +
               condition,
@@ -44,7 +43,7 @@ Status EndSessions(Server& server, const OpContext& ctx, const std::string& cond
   for (const Row& row : rows) {
     if (!wanted(row)) continue;
     const Status killed =
-        connection->Execute(ctx, "end a session", "KILL CONNECTION " + TextOf(row[0]));
+        connection.Execute(ctx, "end a session", "KILL CONNECTION " + TextOf(row[0]));
     if (!killed.ok() && ServerErrno(killed) != kNoSuchThread) return killed;
   }
   return Ok();
@@ -53,12 +52,13 @@ Status EndSessions(Server& server, const OpContext& ctx, const std::string& cond
 }  // namespace
 
 Status EndSessionsOf(Server& server, const OpContext& ctx, const UserId& user) {
-  return EndSessions(server, ctx, "CAST(user AS BINARY) = ?", user.name,
+  ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, server.pool.Get(ctx));
+  return EndSessions(*connection, ctx, "CAST(user AS BINARY) = ?", user.name,
                      [&](const Row& row) { return Fits(user.host, TextOf(row[1])); });
 }
 
-Status EndSessionsIn(Server& server, const OpContext& ctx, const std::string& database) {
-  return EndSessions(server, ctx, "CAST(db AS BINARY) = ?", database,
+Status EndSessionsIn(Connection& connection, const OpContext& ctx, const std::string& database) {
+  return EndSessions(connection, ctx, "CAST(db AS BINARY) = ?", database,
                      [](const Row&) { return true; });
 }
 

@@ -81,7 +81,10 @@ std::vector<std::string> Dialect::ConfigurationLines(std::uint64_t redo_bytes) c
 
 std::vector<std::string> Dialect::DumpOptions() const {
   if (mariadb_) return {};
-  return {"--set-gtid-purged=OFF", "--no-tablespaces"};
+  // loose: older ones do not know it, and a server whose max_execution_time is too short for a
+  // table then ends their dump with an error
+  return {"--set-gtid-purged=OFF", "--no-tablespaces",
+          "--loose-init-command=SET SESSION max_execution_time = 0"};
 }
 
 std::vector<std::string> Dialect::InitialiseArguments(const ServerSettings& settings) const {

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "datastores/postgresql/loader_roles.h"
 #include "datastores/postgresql/quoting.h"
 
 namespace dbagent::datastore::postgresql {
@@ -116,12 +117,16 @@ std::string MainConfiguration(const ServerSettings& settings, const ConfigureSpe
 std::string HostConfiguration(const ServerSettings& settings, const ConfigureSpec& spec) {
   // quoted, a name is never one of the file's keywords
   const std::string agent = Identifier(settings.os_user);
+  std::string loaders;
+  for (int slot = 1; slot <= kLoaderSlots; ++slot)
+    loaders += (slot == 1 ? "" : ",") + Identifier(LoaderRole(slot));
   std::string text = "# Written by dbagentd; changes made here are lost.\n";
   text += "local all " + agent + " peer\n";
+  text += "local all " + loaders + " peer map=dbagent\n";
   text += "local replication " + agent + " peer\n";
   text += "local replication all reject\n";
   text += "local all all scram-sha-256\n";
-  text += "host all " + agent + " all reject\n";
+  text += "host all " + agent + "," + loaders + " all reject\n";
   text += "host replication all all reject\n";
   std::vector<std::string> networks = {"127.0.0.1/32", "::1/128"};
   networks.insert(networks.end(), spec.allowed_networks.begin(), spec.allowed_networks.end());
@@ -130,8 +135,12 @@ std::string HostConfiguration(const ServerSettings& settings, const ConfigureSpe
   return text;
 }
 
-std::string IdentConfiguration() {
-  return "# Written by dbagentd: no OS user is mapped to another role.\n";
+std::string IdentConfiguration(const ServerSettings& settings) {
+  std::string text = "# Written by dbagentd; changes made here are lost.\n";
+  for (int slot = 1; slot <= kLoaderSlots; ++slot)
+    text +=
+        fmt::format("dbagent {} {}\n", Identifier(settings.os_user), Identifier(LoaderRole(slot)));
+  return text;
 }
 
 }  // namespace dbagent::datastore::postgresql

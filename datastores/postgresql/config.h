@@ -12,7 +12,8 @@ Status CheckConfiguration(const ServerSettings& settings, const ConfigureSpec& s
 std::string MainConfiguration(const ServerSettings& settings, const ConfigureSpec& spec);
 // Who may log in from where. The agent's role only by its OS user, over the socket.
 std::string HostConfiguration(const ServerSettings& settings, const ConfigureSpec& spec);
-std::string IdentConfiguration();
+// The agent may also be one of its loader roles.
+std::string IdentConfiguration(const ServerSettings& settings);
 
 inline constexpr const char* kMainFile = "postgresql.conf";
 inline constexpr const char* kHostFile = "pg_hba.conf";

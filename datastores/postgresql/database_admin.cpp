@@ -6,7 +6,9 @@
 #include "agent/base/kill_point.h"
 #include "datastores/postgresql/default_privileges.h"
 #include "datastores/postgresql/errors.h"
+#include "datastores/postgresql/loader_roles.h"
 #include "datastores/postgresql/names.h"
+#include "datastores/postgresql/own_roles.h"
 #include "datastores/postgresql/quoting.h"
 
 namespace dbagent::datastore::postgresql {
@@ -16,9 +18,10 @@ constexpr std::chrono::milliseconds kCleanupBudget = std::chrono::seconds(10);
 
 // Of every database that a user may see; `size` stands for a column.
 std::string Select(const std::string& size) {
-  return "SELECT d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, r.rolname, "
-         "d.datconnlimit, " +
-         size +
+  // nobody's databases, which Create or a dropped owner left, show no owner
+  return "SELECT d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, "
+         "CASE WHEN r.rolname = session_user OR " +
+         IsOwnRole("r.rolname") + " THEN '' ELSE r.rolname END, d.datconnlimit, " + size +
          " FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba "
          "WHERE d.datname NOT IN ('postgres', 'template0', 'template1') AND NOT "
          "starts_with(d.datname, " +
@@ -81,10 +84,14 @@ Status Explain(Status status, const DatabaseSpec& spec) {
   return status;
 }
 
+// The agent's own role too stands for nobody: a superuser must not own what users fill.
+std::string OwnerOr(const std::string& owner, const std::string& agent) {
+  return Identifier(owner.empty() || owner == agent ? kOwnerRole : owner);
+}
+
 std::string CreateStatement(const std::string& name, const DatabaseSpec& spec,
                             const std::string& agent) {
-  std::string sql = "CREATE DATABASE " + Identifier(name) + " OWNER " +
-                    Identifier(spec.owner.empty() ? agent : spec.owner);
+  std::string sql = "CREATE DATABASE " + Identifier(name) + " OWNER " + OwnerOr(spec.owner, agent);
   std::string collation = spec.collation;
   // C fits every encoding, the server's own default C.UTF-8 only UTF8
   if (collation.empty() && !spec.character_set.empty() && spec.character_set != "UTF8")
@@ -151,6 +158,18 @@ Result<DatabaseInfo> PostgresDatabaseAdmin::Get(const OpContext& ctx, const std:
 
 Result<DatabaseInfo> PostgresDatabaseAdmin::Create(const OpContext& ctx, const DatabaseSpec& spec) {
   RETURN_IF_ERROR(Check(spec));
+  return CreateChecked(ctx, spec);
+}
+
+Result<DatabaseInfo> PostgresDatabaseAdmin::CreateFor(const OpContext& ctx, DatabaseSpec spec,
+                                                      const std::string& role) {
+  RETURN_IF_ERROR(Check(spec));
+  spec.owner = role;
+  return CreateChecked(ctx, spec);
+}
+
+Result<DatabaseInfo> PostgresDatabaseAdmin::CreateChecked(const OpContext& ctx,
+                                                          const DatabaseSpec& spec) {
   const std::string wrap = fmt::format("unable to create database '{}'", spec.name);
   {
     ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
@@ -164,6 +183,7 @@ Result<DatabaseInfo> PostgresDatabaseAdmin::Create(const OpContext& ctx, const D
           session->Query(ctx, "SELECT 1 FROM pg_roles WHERE rolname = $1", {spec.owner}));
       if (owner.empty()) return NoOwner(spec.owner).Wrap(wrap);
     }
+    RETURN_IF_ERROR(EnsureOwnRoles(ctx, *session).Wrap(wrap));
     RETURN_IF_ERROR(Make(ctx, *session, spec).Wrap(wrap));
   }
   return Get(ctx, spec.name);
@@ -249,9 +269,8 @@ Result<DatabaseInfo> PostgresDatabaseAdmin::Update(const OpContext& ctx,
                                                          name, *change.connection_limit)));
       }
       if (!change.owner) return Ok();
-      const std::string owner = change.owner->empty() ? server_.agent() : *change.owner;
-      RETURN_IF_ERROR(
-          connection->Run(ctx, "ALTER DATABASE " + name + " OWNER TO " + Identifier(owner)));
+      RETURN_IF_ERROR(connection->Run(
+          ctx, "ALTER DATABASE " + name + " OWNER TO " + OwnerOr(*change.owner, server_.agent())));
       return ExtendDefaultPrivileges(ctx, *connection);
     });
     if (HasSqlState(status, "42704")) status = NoOwner(change.owner.value_or(""));
@@ -267,6 +286,8 @@ Result<bool> PostgresDatabaseAdmin::Drop(const OpContext& ctx, const std::string
   Status status = session->Run(ctx, "DROP DATABASE " + Identifier(name) + " WITH (FORCE)");
   if (HasSqlState(status, "3D000")) return false;
   RETURN_IF_ERROR(std::move(status).Wrap(fmt::format("unable to drop database '{}'", name)));
+  // of a load that failed: they had to stay while the database named them
+  RETURN_IF_ERROR(DropLeftStandIns(ctx, *session));
   return true;
 }
 

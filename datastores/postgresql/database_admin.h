@@ -16,10 +16,13 @@ class PostgresDatabaseAdmin : public DatabaseAdmin {
   // the asked-for name is always a finished one. What a killed agent left unfinished goes at the
   // next call.
   Result<DatabaseInfo> Create(const OpContext& ctx, const DatabaseSpec& spec) override;
+  // The same for a role that no caller may name.
+  Result<DatabaseInfo> CreateFor(const OpContext& ctx, DatabaseSpec spec, const std::string& role);
   Result<DatabaseInfo> Update(const OpContext& ctx, const DatabaseChange& change) override;
   Result<bool> Drop(const OpContext& ctx, const std::string& name) override;
 
  private:
+  Result<DatabaseInfo> CreateChecked(const OpContext& ctx, const DatabaseSpec& spec);
   Status Make(const OpContext& ctx, Connection& connection, const DatabaseSpec& spec);
   Status DropUnfinished(const OpContext& ctx, Connection& connection);
 

@@ -28,7 +28,7 @@ SELECT c.rolname, e.kind, string_agg(e.word, ', '), g.rolname, e.is_grantable
 FROM entry e
 JOIN pg_roles agent ON agent.rolname = session_user AND agent.oid = e.creator
 CROSS JOIN creator
-JOIN pg_roles c ON c.oid = creator.oid AND NOT starts_with(c.rolname, 'pg_')
+JOIN pg_roles c ON c.oid = creator.oid AND NOT starts_with(c.rolname, 'pg_') AND c.rolname NOT IN ('dbagent-owner', 'dbagent-heir')
 JOIN pg_roles g ON g.oid = e.grantee
 WHERE creator.oid NOT IN (e.grantee, e.creator) AND NOT EXISTS (
   SELECT FROM entry o WHERE o.creator = c.oid AND o.kind = e.kind AND o.grantee = e.grantee AND o.word = e.word

@@ -8,18 +8,18 @@
 
 #include "agent/base/bytes.h"
 #include "datastores/postgresql/names.h"
-#include "datastores/postgresql/rights.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
 
 constexpr std::string_view kMark = "-- dbagent-";
 constexpr std::string_view kRole = "-- dbagent-role ";
-constexpr std::string_view kGrant = "-- dbagent-grant ";
-constexpr std::string_view kFirst = "-- dbagent-dump 1";
+constexpr std::string_view kExtension = "-- dbagent-extension ";
+constexpr std::string_view kFirst = "-- dbagent-dump 2 ";
+constexpr std::size_t kTokenBytes = 32;
 constexpr std::size_t kMaxHeader = 64U << 20U;
 
-std::optional<std::string> RoleFromHex(std::string_view hex) {
+std::optional<std::string> NameFromHex(std::string_view hex) {
   std::string name;
   for (std::size_t at = 0; at < hex.size(); at += 2) {
     unsigned value = 0;
@@ -33,42 +33,61 @@ std::optional<std::string> RoleFromHex(std::string_view hex) {
   return name;
 }
 
-// `CONNECT, TEMPORARY`: goes into SQL, so nothing else may stand here.
-bool AreDatabaseWords(std::string_view words) {
-  const Rights::Words known = RightsOfSet(PrivilegeSet::kAll, 15).of(Kind::kDatabase);
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(", "), words.size());
-    if (!known.contains(std::string(words.substr(0, end)))) return false;
-    words.remove_prefix(std::min(end + 2, words.size()));
+// What is between the spaces.
+std::vector<std::string_view> Words(std::string_view line) {
+  std::vector<std::string_view> words;
+  for (;;) {
+    const std::size_t space = line.find(' ');
+    words.push_back(line.substr(0, space));
+    if (space == std::string_view::npos) return words;
+    line.remove_prefix(space + 1);
   }
+}
+
+bool TakeExtension(std::string_view line, DumpHeader& header) {
+  const std::vector<std::string_view> words = Words(line);
+  if (words.size() != 3) return false;
+  const std::optional<std::string> name = NameFromHex(words[0]);
+  const std::optional<std::string> schema = NameFromHex(words[1]);
+  const std::optional<std::string> owner = words[2] == "-" ? "" : NameFromHex(words[2]);
+  if (!name || !schema || !owner) return false;
+  header.extensions.push_back({*name, *schema, *owner});
   return true;
 }
 
 bool TakeLine(std::string_view line, DumpHeader& header) {
-  if (line == kFirst) return true;
+  if (line.starts_with(kFirst)) {
+    header.token = line.substr(kFirst.size());
+    return header.token.size() >= kTokenBytes && header.token.find(' ') == std::string::npos;
+  }
   if (line.starts_with(kRole)) {
-    const std::optional<std::string> role = RoleFromHex(line.substr(kRole.size()));
+    const std::optional<std::string> role = NameFromHex(line.substr(kRole.size()));
     if (role) header.roles.push_back(*role);
     return role.has_value();
   }
-  if (!line.starts_with(kGrant)) return false;
-  line.remove_prefix(kGrant.size());
-  const std::size_t space = std::min(line.find(' '), line.size());
-  const std::optional<std::string> role = RoleFromHex(line.substr(0, space));
-  const std::string_view words = line.substr(std::min(space + 1, line.size()));
-  if (!role || words.empty() || !AreDatabaseWords(words)) return false;
-  header.grants[*role] = words;
-  return true;
+  return line.starts_with(kExtension) && TakeExtension(line.substr(kExtension.size()), header);
+}
+
+std::string Hex(const std::string& name) {
+  return name.empty() ? "-" : ToHex(AsBytes(name));
 }
 
 }  // namespace
 
+std::string TailLine(const std::string& token) {
+  return "\n-- dbagent-tail " + token + "\n";
+}
+std::string EndLine(const std::string& token) {
+  return "-- dbagent-end " + token + "\n";
+}
+
 std::string WriteHeader(const DumpHeader& header) {
-  std::string text = std::string(kFirst) + "\n";
-  for (const std::string& role : header.roles)
-    text += std::string(kRole) + ToHex(AsBytes(role)) + "\n";
-  for (const auto& [role, words] : header.grants)
-    text += std::string(kGrant) + ToHex(AsBytes(role)) + " " + words + "\n";
+  std::string text = std::string(kFirst) + header.token + "\n";
+  for (const std::string& role : header.roles) text += std::string(kRole) + Hex(role) + "\n";
+  for (const DumpedExtension& extension : header.extensions) {
+    text += fmt::format("{}{} {} {}\n", kExtension, Hex(extension.name), Hex(extension.schema),
+                        Hex(extension.owner));
+  }
   return text;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,17 +10,29 @@
 // comment lines that our Dump writes in front of pg_dump's text. Names stand in hexadecimal, so
 // none can end a comment.
 //
-//   -- dbagent-dump 1
-//   -- dbagent-role 616c696365                       a role that owns something or is named in a
+//   -- dbagent-dump 2 1c1b…                     a random token: marks where the tail begins and
+//   ends
+//   -- dbagent-role 616c696365                  a role that owns something or is named in a
 //   privilege
-//   -- dbagent-grant 616c696365 CONNECT, TEMPORARY   on the database itself
+//   -- dbagent-extension 6862 7075 616c         name, schema, owner (- when that is a superuser)
+//
+// After pg_dump's text comes a line `-- dbagent-tail <token>`, then the tail (dump_tail.h), then
+// `-- dbagent-end <token>`.
 namespace dbagent::datastore::postgresql {
 
-struct DumpHeader {
-  std::vector<std::string> roles;
-  std::map<std::string, std::string> grants;  // role → words
+struct DumpedExtension {
+  std::string name, schema, owner;
+  friend bool operator==(const DumpedExtension&, const DumpedExtension&) = default;
 };
 
+struct DumpHeader {
+  std::string token;
+  std::vector<std::string> roles;
+  std::vector<DumpedExtension> extensions;
+};
+
+std::string TailLine(const std::string& token);
+std::string EndLine(const std::string& token);
 std::string WriteHeader(const DumpHeader& header);
 
 // Reads the header off a dump; Read() then answers what follows it. A text without one has an empty

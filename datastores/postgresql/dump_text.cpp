@@ -1,6 +1,8 @@
 #include "datastores/postgresql/dump_text.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -33,6 +35,36 @@ bool EndingSink::IsComplete(const std::string& token) const {
   text = text.substr(0, text.find_last_not_of('\n') + 1);
   if (token.empty()) return text.ends_with(kComplete);
   return text.ends_with(std::string(kComplete) + "\n\n\\unrestrict " + token);
+}
+
+Result<std::size_t> SplitSource::Read(const OpContext& ctx, std::span<std::byte> buffer) {
+  std::size_t ready = 0;
+  for (;;) {
+    if (found_) {
+      ready = passed_ ? ahead_.size() : 0;
+      if (!passed_) return std::size_t{0};
+    } else if (const std::size_t at = mark_.empty() ? std::string::npos : ahead_.find(mark_);
+               at == 0) {
+      found_ = true;
+      ahead_.erase(0, mark_.size());
+      return std::size_t{0};
+    } else if (at != std::string::npos) {
+      ready = at;
+    } else {
+      // its last bytes may be the beginning of the mark
+      const std::size_t kept = ended_ || mark_.empty() ? 0 : mark_.size() - 1;
+      ready = ahead_.size() - std::min(kept, ahead_.size());
+    }
+    if (ready > 0 || ended_) break;
+    std::array<std::byte, 65536> chunk;
+    ASSIGN_OR_RETURN(const std::size_t got, inner_.Read(ctx, chunk));
+    ended_ = got == 0;
+    ahead_.append(AsText(Bytes(chunk).first(got)));
+  }
+  const std::size_t count = std::min(ready, buffer.size());
+  std::memcpy(buffer.data(), ahead_.data(), count);
+  ahead_.erase(0, count);
+  return count;
 }
 
 }  // namespace dbagent::datastore::postgresql

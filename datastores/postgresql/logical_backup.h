@@ -1,19 +1,21 @@
 #pragma once
 
+#include "datastores/postgresql/database_admin.h"
 #include "datastores/postgresql/dump_header.h"
-#include "datastores/postgresql/server.h"
+#include "datastores/postgresql/dump_text.h"
+#include "datastores/postgresql/loader_roles.h"
 
 namespace dbagent::datastore::postgresql {
 
-// pg_dump's plain text, with a header of ours in front (dump_header.h), and psql.
+// A dump is a header (dump_header.h), pg_dump's plain text without owners and privileges, and these
+// as a tail (dump_tail.h).
 //
-// Owners and grants stay as dumped where the role exists. A role that is missing at a load exists
-// during the load's one transaction only: made at its begin, it hands what it owns to the agent's
-// role and goes at its end, so that nothing of the text has to be changed and a failed load leaves
-// no role behind.
+// A load runs the text as a loader role (loader_roles.h) that owns the new database, under a guard
+// (load_guard.h), and then the tail as the agent. What the tail gives to nobody becomes the heir's
+// (own_roles.h). Nobody but superusers can enter the database before all of that is done.
 class PostgresLogicalBackup : public LogicalBackup {
  public:
-  PostgresLogicalBackup(Server& server, DatabaseAdmin& databases)
+  PostgresLogicalBackup(Server& server, PostgresDatabaseAdmin& databases)
       : server_(server), databases_(databases) {}
 
   Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
@@ -24,11 +26,24 @@ class PostgresLogicalBackup : public LogicalBackup {
  private:
   Status RunDump(const OpContext& ctx, const std::string& database, const std::string& snapshot,
                  stream::Sink& sink);
-  Status RunLoad(const OpContext& ctx, const std::string& database, const DumpHeader& header,
-                 const std::vector<std::string>& missing, HeaderSource& source);
+  Status Fill(const OpContext& ctx, const LoadSpec& spec, const DumpHeader& header,
+              LoaderSlot& slot, HeaderSource& source);
+  // A tool's input.
+  struct Script {
+    const std::string& database;
+    const std::string& user;
+    std::string before, after;
+  };
+  template <typename IsWhole>
+  Status RunScript(const OpContext& ctx, const Script& script, stream::Source& source,
+                   const IsWhole& is_whole);
+  Status RunBody(const OpContext& ctx, const std::string& database, const LoaderSlot& slot,
+                 std::string_view beginning, SplitSource& text, bool has_tail);
+  Status RunTail(const OpContext& ctx, const std::string& database, const DumpHeader& header,
+                 SplitSource& text);
 
   Server& server_;
-  DatabaseAdmin& databases_;
+  PostgresDatabaseAdmin& databases_;
 };
 
 }  // namespace dbagent::datastore::postgresql

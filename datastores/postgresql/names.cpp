@@ -40,10 +40,16 @@ Status CheckRoleName(std::string_view name, std::string_view agent) {
   // `public` and `none` cannot name a role even quoted; the words CURRENT_USER and SESSION_USER
   // can.
   if (name == agent || name == "postgres" || name == kRootRole || name == "public" ||
-      name == "none" || name.starts_with("pg_")) {
+      name == "none" || name.starts_with("pg_") || name == kOwnerRole || name == kHeirRole ||
+      name.starts_with(kLoaderPrefix)) {
     return Reserved("role", name);
   }
   return Ok();
+}
+
+std::string IsOwnRole(std::string_view column) {
+  return fmt::format("({0} IN ('{1}', '{2}') OR starts_with({0}, '{3}'))", column, kOwnerRole,
+                     kHeirRole, kLoaderPrefix);
 }
 
 }  // namespace dbagent::datastore::postgresql

@@ -4,6 +4,7 @@
 #include "datastores/postgresql/default_privileges.h"
 #include "datastores/postgresql/errors.h"
 #include "datastores/postgresql/names.h"
+#include "datastores/postgresql/own_roles.h"
 #include "datastores/postgresql/quoting.h"
 
 namespace dbagent::datastore::postgresql {
@@ -11,83 +12,48 @@ namespace {
 
 constexpr int kAttempts = 3;  // a session that came in between may have made something
 
-struct Place {
-  std::string database;
-  std::string owner;
-};
-
 // Databases (the maintenance one too) in which the role owns anything or is named in any privilege.
-Result<std::vector<Place>> PlacesOf(const OpContext& ctx, Connection& connection,
-                                    const std::string& oid) {
+Result<std::vector<std::string>> PlacesOf(const OpContext& ctx, Connection& connection,
+                                          const std::string& oid) {
   ASSIGN_OR_RETURN(
       const Rows rows,
       connection.Query(ctx,
-                       "SELECT DISTINCT d.datname, o.rolname FROM pg_shdepend s "
-                       "JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles o ON o.oid = d.datdba "
-                       "WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1::oid",
+                       "SELECT DISTINCT d.datname FROM pg_shdepend s JOIN pg_database d ON d.oid = "
+                       "s.dbid WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1::oid",
                        {oid}));
-  std::vector<Place> places;
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    places.push_back({rows.Text(row, 0), rows.Text(row, 1)});
+  std::vector<std::string> places;
+  for (std::size_t row = 0; row < rows.size(); ++row) places.push_back(rows.Text(row, 0));
   return places;
 }
 
-// What only a superuser may own (a former root's) becomes the agent's. Event triggers are switched
-// off with that: they call functions that now belong to users, on behalf of whoever changes
-// something, the agent too.
-Status KeepWhatSuperusersOwn(const OpContext& ctx, Connection& connection, const std::string& oid,
-                             const std::string& agent) {
-  ASSIGN_OR_RETURN(
-      const Rows rows,
-      connection.Query(
-          ctx,
-          "SELECT format('ALTER EVENT TRIGGER %I', evtname), true FROM pg_event_trigger WHERE "
-          "evtowner = $1::oid "
-          "UNION ALL SELECT format('ALTER FOREIGN DATA WRAPPER %I', fdwname), false "
-          "FROM pg_foreign_data_wrapper WHERE fdwowner = $1::oid "
-          "UNION ALL SELECT format('ALTER SUBSCRIPTION %I', subname), false FROM pg_subscription s "
-          "JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database() WHERE "
-          "subowner = $1::oid",
-          {oid}));
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    if (rows.True(row, 1)) RETURN_IF_ERROR(connection.Run(ctx, rows.Text(row, 0) + " DISABLE"));
-    RETURN_IF_ERROR(connection.Run(ctx, rows.Text(row, 0) + " OWNER TO " + Identifier(agent)));
-  }
-  return Ok();
-}
-
-struct Leaver {
-  const std::string& name;
-  const std::string& oid;
-  const std::string& agent;
-};
-
-// What the role owns here goes to `heir`, its rights here and on shared objects go.
-Status GiveUp(const OpContext& ctx, Connection& connection, const Leaver& leaver,
-              const std::string& heir) {
-  const std::string& role = leaver.name;
+// What the role owns here becomes the heir's, its rights here and on shared objects go.
+Status GiveUp(const OpContext& ctx, Connection& connection, const Server& server,
+              const std::string& role, const std::string& oid) {
   return connection.InTransaction(ctx, [&]() -> Status {
     RETURN_IF_ERROR(LockForChange(ctx, connection));
-    RETURN_IF_ERROR(KeepWhatSuperusersOwn(ctx, connection, leaver.oid, leaver.agent));
-    RETURN_IF_ERROR(
-        connection.Run(ctx, "REASSIGN OWNED BY " + Identifier(role) + " TO " + Identifier(heir)));
-    return connection.Run(ctx, "DROP OWNED BY " + Identifier(role));
+    // databases first: REASSIGN would give them to the heir
+    ASSIGN_OR_RETURN(
+        const Rows databases,
+        connection.Query(ctx, "SELECT datname FROM pg_database WHERE datdba = $1::oid", {oid}));
+    for (std::size_t row = 0; row < databases.size(); ++row) {
+      RETURN_IF_ERROR(connection.Run(ctx, "ALTER DATABASE " + Identifier(databases.Text(row, 0)) +
+                                              " OWNER TO " + Identifier(kOwnerRole)));
+    }
+    RETURN_IF_ERROR(KeepWhatSuperusersOwn(ctx, connection, oid, server.agent()));
+    return HandOnToHeir(ctx, connection, role);
   });
 }
 
 Status RemoveOnce(const OpContext& ctx, Server& server, Connection& connection,
                   const std::string& name, const std::string& oid) {
   RETURN_IF_ERROR(EndSessions(ctx, connection, oid));
-  // shared objects first: REASSIGN in a user's database would hand every database of the role to
-  // that one's owner
-  const Leaver leaver{name, oid, server.agent()};
-  RETURN_IF_ERROR(GiveUp(ctx, connection, leaver, server.agent()));
+  RETURN_IF_ERROR(EnsureOwnRoles(ctx, connection));
+  RETURN_IF_ERROR(GiveUp(ctx, connection, server, name, oid));
   KillPoint("postgresql.role_gave_up_shared");
-  ASSIGN_OR_RETURN(const std::vector<Place> places, PlacesOf(ctx, connection, oid));
-  for (const Place& place : places) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Connection> inside,
-                     server.pool.Connect(ctx, place.database));
-    RETURN_IF_ERROR(GiveUp(ctx, *inside, leaver, place.owner));
+  ASSIGN_OR_RETURN(const std::vector<std::string> places, PlacesOf(ctx, connection, oid));
+  for (const std::string& place : places) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Connection> inside, server.pool.Connect(ctx, place));
+    RETURN_IF_ERROR(GiveUp(ctx, *inside, server, name, oid));
   }
   KillPoint("postgresql.role_gave_up_all");
   RETURN_IF_ERROR(connection.Run(ctx, "DROP ROLE IF EXISTS " + Identifier(name)));

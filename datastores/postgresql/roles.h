@@ -12,10 +12,10 @@ Result<std::optional<std::string>> FindRole(const OpContext& ctx, Connection& co
                                             const std::string& name);
 // Ends the role's sessions and waits for each (at most five seconds).
 Status EndSessions(const OpContext& ctx, Connection& connection, const std::string& oid);
-// Whether the role was there. Sessions end; the databases that it owns become the agent's; in every
-// database what it owns goes to the database's owner and its rights go; then it goes. Each database
-// is a transaction of its own: a call that fails half way has done a part, and the next one does
-// the rest.
+// Whether the role was there. Sessions end; the databases that it owns become nobody's
+// (dbagent-owner's); in every database what it owns becomes dbagent-heir's and its rights go; then
+// it goes. Each database is a transaction of its own: a call that fails half way has done a part,
+// and the next one does the rest.
 Result<bool> RemoveRole(const OpContext& ctx, Server& server, const std::string& name);
 // After something that may have made a role a creator in databases (membership, superuser): lets
 // those who have rights for later have them on its objects too.

@@ -10,6 +10,8 @@
 #include "agent/stream/fd_stream.h"
 #include "datastores/postgresql/config.h"
 #include "datastores/postgresql/errors.h"
+#include "datastores/postgresql/loader_roles.h"
+#include "datastores/postgresql/own_roles.h"
 #include "datastores/postgresql/quoting.h"
 #include "datastores/postgresql/tools.h"
 
@@ -58,7 +60,7 @@ Status PostgresServerControl::Configure(const OpContext& ctx, const ConfigureSpe
   const ServerSettings& settings = server_.settings;
   RETURN_IF_ERROR(CheckConfiguration(settings, spec));
   const os::Path config = settings.volume.config();
-  RETURN_IF_ERROR(os::WriteFileAtomic(config / kIdentFile, IdentConfiguration(), 0644));
+  RETURN_IF_ERROR(os::WriteFileAtomic(config / kIdentFile, IdentConfiguration(settings), 0644));
   RETURN_IF_ERROR(os::WriteFileAtomic(config / kHostFile, HostConfiguration(settings, spec), 0644));
   return os::WriteFileAtomic(config / kMainFile, MainConfiguration(settings, spec), 0644);
 }
@@ -85,6 +87,7 @@ Status PostgresServerControl::Secure(const OpContext& ctx,
   std::string sql = "REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;\n";
   // Debian's tools look for this role; nobody needs to be it
   if (server_.agent() != "postgres") sql += "CREATE ROLE postgres NOLOGIN;\n";
+  sql += CreateOwnRoles();
   ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
   // the few bytes fit into the pipe: nobody needs to read meanwhile
   RETURN_IF_ERROR(os::WriteAll(pipe.write_end.get(), sql, "the pipe to the server"));
@@ -100,7 +103,10 @@ Status PostgresServerControl::Start(const OpContext& ctx) {
   const std::uintmax_t log_before =
       SizeOf(server_.settings.volume.current() / "log" / "postgresql.log");
   RETURN_IF_ERROR(server_.host.StartServer());
-  return AwaitAnswer(ctx, log_before);
+  RETURN_IF_ERROR(AwaitAnswer(ctx, log_before));
+  ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
+  RETURN_IF_ERROR(EnsureOwnRoles(ctx, *session));
+  return DisarmLoaders(ctx, *session);
 }
 
 Status PostgresServerControl::AwaitAnswer(const OpContext& ctx, std::uintmax_t log_before) {

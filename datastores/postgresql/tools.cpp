@@ -18,15 +18,15 @@ const std::map<std::string, std::string> kClientEnvironment = {
     {"LC_ALL", "C"},
     {"PGAPPNAME", "dbagent"},
     {"PGOPTIONS",
-     "-c lc_messages=C -c default_transaction_read_only=off -c statement_timeout=0 -c "
+     // lc_messages is only a superuser's to set; the server's own is C
+     "-c default_transaction_read_only=off -c statement_timeout=0 -c "
      "client_connection_check_interval=1s"},
     {"PGPASSFILE", "/dev/null"},
     {"PGSSLMODE", "disable"}};
 
-std::string Connect(const ServerSettings& settings) {
+std::string Connect(const ServerSettings& settings, const std::string& user) {
   return fmt::format("--dbname=host={} port={} user={} dbname={{database}}",
-                     ConnectionValue(settings.runtime_directory.string()), settings.port,
-                     ConnectionValue(settings.os_user));
+                     ConnectionValue(settings.runtime_directory.string()), settings.port, user);
 }
 
 os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& programs) {
@@ -55,30 +55,35 @@ os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& 
 
 os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs) {
   os::ToolTable table;
-  table.tools = {{kInitdb,
-                  programs / "initdb",
-                  {"--pgdata={generation}/data", "--username=" + settings.os_user,
-                   "--auth-local=peer", "--auth-host=reject", "--data-checksums", "--encoding=UTF8",
-                   "--locale=C.UTF-8", "--no-instructions"},
-                  {{"generation", ParameterKind::kGeneration}},
-                  kServerEnvironment},
-                 {kSingleUser,
-                  programs / "postgres",
-                  {"--single", "-D", "{generation}/data", "-c", "exit_on_error=on", "-c",
-                   "log_min_messages=warning", "postgres"},
-                  {{"generation", ParameterKind::kGeneration}},
-                  kServerEnvironment},
-                 {kDump,
-                  programs / "pg_dump",
-                  {Connect(settings), "--format=plain", "--snapshot={snapshot}"},
-                  {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},
-                  kClientEnvironment},
-                 {kPsql,
-                  programs / "psql",
-                  {"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction",
-                   "--file=-", Connect(settings)},
-                  {{"database", ParameterKind::kText}},
-                  kClientEnvironment}};
+  table.tools = {
+      {kInitdb,
+       programs / "initdb",
+       {"--pgdata={generation}/data", "--username=" + settings.os_user, "--auth-local=peer",
+        "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8",
+        "--no-instructions"},
+       {{"generation", ParameterKind::kGeneration}},
+       kServerEnvironment},
+      {kSingleUser,
+       programs / "postgres",
+       {"--single", "-D", "{generation}/data", "-c", "exit_on_error=on", "-c",
+        "log_min_messages=warning", "postgres"},
+       {{"generation", ParameterKind::kGeneration}},
+       kServerEnvironment},
+      {kDump,
+       programs / "pg_dump",
+       {Connect(settings, ConnectionValue(settings.os_user)), "--format=plain",
+        "--snapshot={snapshot}", "--no-owner", "--no-privileges",
+        // a copy must not begin to replicate
+        "--no-subscriptions"},
+       {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},
+       kClientEnvironment},
+      {kPsql,
+       programs / "psql",
+       {"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-",
+        // SQLSTATEs tell what a load lacks
+        "--set=VERBOSITY=verbose", Connect(settings, "{user}")},
+       {{"database", ParameterKind::kText}, {"user", ParameterKind::kText}},
+       kClientEnvironment}};
   table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
   const os::Path extract = settings.own_programs / "dbagent-extract";
   const std::map<std::string, ParameterKind> generation = {

@@ -15,7 +15,9 @@ namespace {
 
 // Memberships in the server's own roles and in reserved ones are neither shown nor changed.
 const std::string kOrdinary =
-    "NOT starts_with(g.rolname, 'pg_') AND g.rolname NOT IN ('root', 'postgres', session_user)";
+    "NOT starts_with(g.rolname, 'pg_') AND g.rolname NOT IN ('root', 'postgres', session_user) AND "
+    "NOT " +
+    IsOwnRole("g.rolname");
 
 // Names as hexadecimal, since they may hold any separator.
 const std::string kColumns =
@@ -162,7 +164,9 @@ Result<Page<UserInfo>> ReadUsers(const OpContext& ctx, Connection& connection,
   const std::string key = page.start_after ? ToHex(AsBytes(page.start_after->name)) : "";
   const std::string sql = "SELECT " + kColumns +
                           " FROM (SELECT * FROM pg_authid WHERE NOT starts_with(rolname, 'pg_') "
-                          "AND rolname NOT IN ('root', 'postgres', $1) "
+                          "AND rolname NOT IN ('root', 'postgres', $1) AND NOT " +
+                          IsOwnRole("rolname") +
+                          " "
                           "AND ($2 = 'f' OR convert_to(rolname::text, 'UTF8') > decode($3, 'hex')) "
                           "ORDER BY rolname::text COLLATE \"C\" LIMIT $4::bigint) u ORDER BY "
                           "u.rolname::text COLLATE \"C\"";

@@ -1,37 +1,11 @@
 #include <algorithm>
 
 #include "tests/contract/contract_test.h"
+#include "tests/contract/text_streams.h"
 #include "tests/support/processes.h"
 
 namespace dbagent::tests {
 namespace {
-
-class StringSink : public stream::Sink {
- public:
-  Status Write(const OpContext& ctx, Bytes data) override {
-    text += AsText(data);
-    return ctx.Poll();
-  }
-  std::string text;
-};
-
-class StringSource : public stream::Source {
- public:
-  explicit StringSource(std::string_view text) : text_(text), rest_(text_) {}
-  StringSource(const StringSource&) = delete;
-  StringSource& operator=(const StringSource&) = delete;
-  Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) override {
-    RETURN_IF_ERROR(ctx.Poll());
-    const std::size_t count = std::min(buffer.size(), rest_.size());
-    std::copy_n(AsBytes(rest_).begin(), count, buffer.begin());
-    rest_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  const std::string text_;
-  std::string_view rest_;
-};
 
 // Takes the first bytes and then stops the operation, as a user would.
 class CancellingSink : public stream::Sink {
@@ -73,15 +47,15 @@ TEST_F(BackupContract, LoadsWhatItDumped) {
   const UserId reader = MakeUser("reader");
   ASSERT_OK(grants().GrantTo(ctx(), reader, GrantOf("hard", PrivilegeSet::kReadOnly)));
   Fill("hard", traits().hard_data);
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(const datastore::DumpFacts facts, backup().Dump(ctx(), "hard", dump));
   EXPECT_EQ(facts.database.name, "hard");
   EXPECT_FALSE(facts.tool.empty());
   EXPECT_FALSE(facts.server_version.empty());
   DatabaseInfo target = facts.database;
   target.name = Database("hard \"restored\"");
-  StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {target}, source));
+  TextSource source(dump.text);
+  ASSERT_OK(backup().Load(ctx(), {target, false}, source));
   ASSERT_OK_AND_ASSIGN(const DatabaseInfo made, databases().Get(ctx(), target.name));
   EXPECT_EQ(made.character_set, facts.database.character_set);
   EXPECT_EQ(made.collation, facts.database.collation);
@@ -100,11 +74,11 @@ TEST_F(BackupContract, KeepsCharacterSetAndCollation) {
   spec.collation = traits().collation;
   ASSERT_OK(databases().Create(ctx(), spec));
   Fill("western", {"CREATE TABLE t (t varchar(20))", "INSERT INTO t VALUES ('grün')"});
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "western", dump));
   ASSERT_OK(databases().Drop(ctx(), "western"));
-  StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  TextSource source(dump.text);
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const DatabaseInfo made, databases().Get(ctx(), "western"));
   EXPECT_EQ(made.character_set, traits().character_set);
   EXPECT_EQ(made.collation, traits().collation);
@@ -123,12 +97,12 @@ TEST_F(BackupContract, WhatMissingOwnersOwnedBecomesTheAgents) {
     ASSERT_OK(session->Query("INSERT INTO t VALUES (4)"));
     ASSERT_OK(session->Query("CREATE VIEW v AS SELECT i FROM t"));
   }
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "orphaned", dump));
   ASSERT_OK(databases().Drop(ctx(), "orphaned"));
   ASSERT_OK(users().Drop(ctx(), owner));
-  StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  TextSource source(dump.text);
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows,
                        RootSession("orphaned")->Query("SELECT i FROM v"));
   EXPECT_EQ(rows, (ClientSession::Table{{"4"}}));
@@ -140,11 +114,11 @@ TEST_F(BackupContract, GrantsOfUsersThatAreThereComeBack) {
   const UserId reader = MakeUser("returning", "pw");
   ASSERT_OK(grants().GrantTo(ctx(), reader, GrantOf("granted", PrivilegeSet::kReadOnly)));
   Fill("granted", {"CREATE TABLE t (i int)"});
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "granted", dump));
   ASSERT_OK(databases().Drop(ctx(), "granted"));
-  StringSource source(dump.text);
-  ASSERT_OK(backup().Load(ctx(), {facts.database}, source));
+  TextSource source(dump.text);
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false}, source));
   ASSERT_OK_AND_ASSIGN(const auto session, LogIn(reader.name, "pw", "granted"));
   EXPECT_TRUE(Can(*session, "SELECT * FROM t"));
 }
@@ -152,11 +126,11 @@ TEST_F(BackupContract, GrantsOfUsersThatAreThereComeBack) {
 TEST_F(BackupContract, ADatabaseThatExistsIsLeftAlone) {
   MakeDatabase("taken");
   Fill("taken", {"CREATE TABLE precious (i int)"});
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(const datastore::DumpFacts facts, backup().Dump(ctx(), "taken", dump));
   Fill("taken", {"INSERT INTO precious VALUES (1)"});
-  StringSource source(dump.text);
-  EXPECT_EQ(ReasonOf(backup().Load(ctx(), {facts.database}, source)), "DATABASE_EXISTS");
+  TextSource source(dump.text);
+  EXPECT_EQ(ReasonOf(backup().Load(ctx(), {facts.database, false}, source)), "DATABASE_EXISTS");
   ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows,
                        RootSession("taken")->Query("SELECT * FROM precious"));
   EXPECT_EQ(rows.size(), 1U);
@@ -165,33 +139,33 @@ TEST_F(BackupContract, ADatabaseThatExistsIsLeftAlone) {
 TEST_F(BackupContract, ACutDumpIsRefused) {
   MakeDatabase("cut");
   Fill("cut", traits().hard_data);
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "cut", dump));
   facts.database.name = Database("cut short");
   const std::size_t size = dump.text.size();
   for (const std::size_t keep : {size / 10, size / 2, size - 300, size - 30}) {
     SCOPED_TRACE(keep);
-    StringSource source(std::string_view(dump.text).substr(0, keep));
-    EXPECT_FALSE(backup().Load(ctx(), {facts.database}, source).ok());
+    TextSource source(std::string_view(dump.text).substr(0, keep));
+    EXPECT_FALSE(backup().Load(ctx(), {facts.database, false}, source).ok());
     ASSERT_OK(databases().Drop(ctx(), facts.database.name));
   }
 }
 
 TEST_F(BackupContract, SqlThatTheServerRefusesIsAFailedTool) {
   MakeDatabase("wrong");
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "wrong", dump));
   facts.database.name = Database("wrong too");
-  StringSource source("SELECT no_such_thing_anywhere();\n" + std::string(1U << 20U, '\n') +
-                      dump.text);
-  const Status failed = backup().Load(ctx(), {facts.database}, source);
+  TextSource source("SELECT no_such_thing_anywhere();\n" + std::string(1U << 20U, '\n') +
+                    dump.text);
+  const Status failed = backup().Load(ctx(), {facts.database, false}, source);
   EXPECT_EQ(ReasonOf(failed), "TOOL_FAILED");
   EXPECT_NE(failed.FullMessage().find("no_such_thing_anywhere"), std::string::npos)
       << failed.FullMessage();
 }
 
 TEST_F(BackupContract, AMissingDatabaseIsNotDumped) {
-  StringSink dump;
+  TextSink dump;
   EXPECT_EQ(ReasonOf(backup().Dump(ctx(), "nowhere", dump)), "DATABASE_NOT_FOUND");
   EXPECT_TRUE(dump.text.empty());
   EXPECT_EQ(ReasonOf(backup().Dump(ctx(), traits().reserved_databases.front(), dump)),
@@ -215,7 +189,7 @@ TEST_F(BackupContract, ACancelledDumpLeavesNoProcess) {
 TEST_F(BackupContract, ACancelledLoadLeavesNoProcessAndNoData) {
   MakeDatabase("bulky");
   Fill("bulky", traits().bulk_data);
-  StringSink dump;
+  TextSink dump;
   ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "bulky", dump));
   facts.database.name = Database("bulky again");
   const std::size_t children = Children();
@@ -228,14 +202,14 @@ TEST_F(BackupContract, ACancelledLoadLeavesNoProcessAndNoData) {
     }
 
    private:
-    StringSource inner_;
+    TextSource inner_;
     StopSwitch& stop_;
     int reads_ = 0;
   };
   const auto stop = std::make_shared<StopSwitch>();
   StoppingSource source(dump.text, *stop);
   EXPECT_EQ(ReasonOf(backup().Load(OpContext(stop, Deadline::Never(), "", nullptr),
-                                   {facts.database}, source)),
+                                   {facts.database, false}, source)),
             "CANCELLED");
   EXPECT_EQ(Children(), children);
   ASSERT_OK(databases().Drop(ctx(), facts.database.name));

@@ -49,6 +49,7 @@ bool Within(std::chrono::seconds span, Condition condition) {
 
 AgentProcess::AgentProcess()
     : peers("{user: \"" + std::to_string(geteuid()) + "\", role: admin}"), port_(FreePort()) {
+  volume_root = directory_ / "v";
   store_directory = directory_ / "store";
   module_directory = DBAGENT_BINARY_DIR "/datastores";
 }
@@ -67,18 +68,18 @@ void AgentProcess::WriteSettings() {
   const ServerTraits& traits = TheTraits();
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
-       << ", runtime_directory: " << (directory_ / "r").native() << "}\n"
+       << ", runtime_directory: " << run_directory().native() << "}\n"
        << "datastore:\n  driver: " << traits.kind
        << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n";
   if (!traits.programs.empty()) file << "  programs: " << traits.programs.native() << "\n";
   file << "local: {socket: " << socket().native() << ", peers: [" << peers << "]}\n"
-       << "stores: [{name: local, kind: file, path: " << store_directory.native() << "}]\n"
+       << "stores: [{name: local, kind: file, path: " << store_directory.native() << "}"
+       << more_stores << "]\n"
        << more_settings;
 }
 
-void AgentProcess::Start(const std::map<std::string, std::string>& environment) {
+void AgentProcess::Launch(const std::map<std::string, std::string>& environment) {
   WriteSettings();
-  const std::string log_before = log();
   const std::string program = DBAGENT_BINARY_DIR "/agent/dbagentd";
   const std::string settings = directory_ / "settings.yaml";
   const std::string log_path = directory_ / "log";
@@ -97,7 +98,11 @@ void AgentProcess::Start(const std::map<std::string, std::string>& environment) 
     _exit(127);
   }
   channel_.reset();
-  const std::size_t earlier = log_before.size();
+}
+
+void AgentProcess::Start(const std::map<std::string, std::string>& environment) {
+  const std::size_t earlier = log().size();
+  Launch(environment);
   const bool up = Within(std::chrono::seconds(60), [&] {
     return !running() || log().find("agent.started", earlier) != std::string::npos;
   });
@@ -151,7 +156,7 @@ std::string AgentProcess::log() const {
 
 pid_t AgentProcess::server_pid() const {
   for (const os::Path& file :
-       {volume().current() / "data" / "postmaster.pid", directory_ / "r" / "mysql.pid"}) {
+       {volume().current() / "data" / "postmaster.pid", run_directory() / "mysql.pid"}) {
     const Result<std::string> text = os::ReadFile(file);
     pid_t found = 0;
     if (text.ok() &&

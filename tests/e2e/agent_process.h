@@ -27,10 +27,12 @@ class AgentProcess {
 
   // Appended to the settings file, which names this user as admin.
   std::string more_settings;
-  std::string peers;  // of the local socket; default: this uid, admin
-  os::Path store_directory, module_directory;
+  std::string peers;        // of the local socket; default: this uid, admin
+  std::string more_stores;  // `, {name: …}`
+  os::Path volume_root, store_directory, module_directory;
 
-  // Starts it and waits until it serves, or until it has ended (a kill point during start-up).
+  void Launch(const std::map<std::string, std::string>& environment = {});
+  // Launches it and waits until it serves, or until it has ended (a kill point during start-up).
   void Start(const std::map<std::string, std::string>& environment = {});
   bool WaitForEnd(std::chrono::seconds span = std::chrono::seconds(60));  // reaps it
   void Kill();                                                            // SIGKILL
@@ -43,8 +45,9 @@ class AgentProcess {
   const os::Path& home() const { return directory_.path(); }
   os::Path socket() const { return directory_ / "s"; }
   std::uint16_t port() const { return port_; }
+  os::Path run_directory() const { return directory_ / "r"; }
   std::string log() const;
-  os::Volume volume() const { return os::Volume(directory_ / "v"); }
+  os::Volume volume() const { return os::Volume(volume_root); }
   // The database server's process, 0 when there is none. PostgreSQL and MySQL write it into a pid
   // file.
   pid_t server_pid() const;

@@ -10,8 +10,8 @@
 
 namespace dbagent::tests {
 
-// A user's session over TCP to 127.0.0.1, made with the plain client library: the proof that a
-// login works or does not. Threads: one at a time.
+// A user's session, over TCP to 127.0.0.1 unless said otherwise, made with the plain client
+// library: the proof that a login works or does not. Threads: one at a time.
 class ClientSession {
  public:
   using Table = std::vector<std::vector<std::string>>;  // NULL stands as `<null>`
@@ -23,7 +23,9 @@ class ClientSession {
 struct Login {
   std::string user;
   Secret password;
-  std::string database;  // empty: none in particular, where the server has that
+  std::string database;     // empty: none in particular, where the server has that
+  std::string socket = {};  // instead of TCP: MySQL's socket, the directory of PostgreSQL's
+  bool encrypt = true;      // TLS on TCP where the server has it
 };
 
 // LOGIN_REFUSED.

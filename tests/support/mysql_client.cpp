@@ -42,12 +42,14 @@ Result<std::unique_ptr<ClientSession>> LogInToMysql(std::uint16_t port, const Lo
   const unsigned timeout = 10;
   mysql_optionsv(connection, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
   // TLS where the server has it: without, MySQL takes no password of more than 213 bytes
-  const my_bool yes = 1;
-  mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &yes);
+  const my_bool encrypt = login.socket.empty() && login.encrypt;
+  mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &encrypt);
   mysql_optionsv(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-  if (mysql_real_connect(
-          connection, "127.0.0.1", login.user.c_str(), login.password.RevealCString(),
-          login.database.empty() ? nullptr : login.database.c_str(), port, nullptr, 0) == nullptr) {
+  const bool tcp = login.socket.empty();
+  if (mysql_real_connect(connection, tcp ? "127.0.0.1" : nullptr, login.user.c_str(),
+                         login.password.RevealCString(),
+                         login.database.empty() ? nullptr : login.database.c_str(), port,
+                         tcp ? nullptr : login.socket.c_str(), 0) == nullptr) {
     return Error(Code::kUnauthenticated, "LOGIN_REFUSED", "{}", mysql_error(connection));
   }
   return std::unique_ptr<ClientSession>(std::move(session));

@@ -41,16 +41,19 @@ class PostgresqlSession : public ClientSession {
 Result<std::unique_ptr<ClientSession>> LogInToPostgresql(std::uint16_t port, const Login& login) {
   const std::string port_text = std::to_string(port);
   const char* const database = login.database.empty() ? "postgres" : login.database.c_str();
-  const std::array<const char*, 8> keys = {
-      "host", "port", "user", "password", "dbname", "connect_timeout", "client_encoding", nullptr};
-  const std::array<const char*, 8> values = {"127.0.0.1",
-                                             port_text.c_str(),
-                                             login.user.c_str(),
-                                             login.password.RevealCString(),
-                                             database,
-                                             "10",
-                                             "UTF8",
-                                             nullptr};
+  const std::array<const char*, 9> keys = {
+      "host",    "port", "user", "password", "dbname", "connect_timeout", "client_encoding",
+      "sslmode", nullptr};
+  const std::array<const char*, 9> values = {
+      login.socket.empty() ? "127.0.0.1" : login.socket.c_str(),
+      port_text.c_str(),
+      login.user.c_str(),
+      login.password.RevealCString(),
+      database,
+      "10",
+      "UTF8",
+      login.encrypt ? "prefer" : "disable",
+      nullptr};
   PGconn* connection = PQconnectdbParams(keys.data(), values.data(), 0);
   auto session = std::make_unique<PostgresqlSession>(connection);
   if (PQstatus(connection) != CONNECTION_OK) {

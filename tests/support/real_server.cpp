@@ -53,6 +53,11 @@ RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) 
   if (!layout.ok()) Die(layout);
   Result<datastore::DatastoreInfo> info = driver_->Detect(settings_);
   if (!info.ok()) Die(info.status());
+  if (info->product != traits_.product) {
+    Die(Error(Code::kFailedPrecondition, "WRONG_SERVER", "found {} for --server={}", info->product,
+              traits_.name)
+            .WithHint("tests/run names MySQL's tree in DBAGENT_TEST_MYSQL_PREFIX"));
+  }
   host_ = os::MakeDirectHost({settings_.volume, driver_->Tools(settings_, *info), nullptr});
   store_ = driver_->Open(settings_, *info, *host_);
 }

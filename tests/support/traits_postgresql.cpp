@@ -37,11 +37,12 @@ const std::vector<std::string> kCompare = {
     "SELECT id, left(t, 50), b, n, md5(t) FROM data ORDER BY id",
     "SELECT \"weird col\" FROM \"a \"\"b\\c\n\\! touch /tmp/dbagent-meta\n\"",
     "SELECT * FROM \"my schema\".counted ORDER BY id",
-    "SELECT id, left(t, 50) FROM seen ORDER BY id",
-    "SELECT twice(21)",
+    "SELECT id, left(t, 50) FROM seen ORDER BY id", "SELECT twice(21)",
     "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-    "SELECT nspname, relname, relkind, pg_get_userbyid(relowner), "
-    "(SELECT array_agg(a::text ORDER BY a::text) FROM unnest(relacl) a) FROM pg_class c JOIN "
+    // what a superuser owned becomes nobody's by a load
+    "SELECT nspname, relname, relkind, replace(pg_get_userbyid(relowner), 'dbagent-heir', 'root'), "
+    "(SELECT array_agg(t ORDER BY t) FROM (SELECT replace(a::text, '\"dbagent-heir\"', 'root') AS "
+    "t FROM unnest(relacl) a) x) FROM pg_class c JOIN "
     "pg_namespace n "
     "ON n.oid = relnamespace WHERE nspname !~ '^(pg_|information_schema)' ORDER BY 1, 2",
     "SELECT defaclobjtype, pg_get_userbyid(defaclrole), (SELECT array_agg(a::text ORDER BY "
@@ -69,7 +70,8 @@ ServerTraits PostgresqlTraits() {
   traits.longest_database = traits.longest_user = std::string(63, 'x');  // NAMEDATALEN - 1 bytes
   traits.reserved_databases = {"postgres", "template0", "template1"};
   // `public` and `none` are words that cannot name a role
-  traits.reserved_users = {"postgres", "root", "pg_monitor", "pg_mine", "public", "none"};
+  traits.reserved_users = {"postgres", "root",         "pg_monitor",    "pg_mine",         "public",
+                           "none",     "dbagent-heir", "dbagent-owner", "dbagent-loader-1"};
   traits.character_set = "LATIN1";
   traits.collation = "C";
   // a database is entered with CONNECT; the schema public may be used by everybody

@@ -71,6 +71,41 @@ TEST_F(OperationsTest, LetsAFailedRequestBeTriedAgainWithItsId) {
                                  [](Running&) { return Ok(); }));
 }
 
+// Otherwise the next start would recover, and so do once more, what was over long ago: drop a
+// database that has been made anew since.
+TEST_F(OperationsTest, NothingBeginsBeforeAnEndThatCouldNotBeJournalledIs) {
+  const auto sql = [&](const char* statement) {
+    Result<Database> other = Database::Open(dir_ / "journal");
+    ASSERT_OK(other);
+    ASSERT_OK(other->Execute(statement));
+  };
+  auto operations = Open();
+  const auto done = [](Running&) { return Ok(); };
+  sql("CREATE TRIGGER no_update BEFORE UPDATE ON operations BEGIN SELECT RAISE(FAIL, 'full'); END");
+  ASSERT_OK_AND_ASSIGN(const Record first,
+                       operations->RunQuick(Create("shop", "id-1"), Deadline::Never(), done));
+  EXPECT_EQ(first.state, State::kSucceeded);
+  EXPECT_EQ(first.notes.size(), 1U);
+  EXPECT_EQ(ReasonOf(operations->RunQuick(Create("stock"), Deadline::Never(), done)),
+            "JOURNAL_ERROR");
+  ASSERT_OK_AND_ASSIGN(const Record asked, operations->Get(first.id));
+  EXPECT_EQ(asked.state, State::kSucceeded);
+  ASSERT_OK_AND_ASSIGN(const Record repeated,
+                       operations->RunQuick(Create("shop", "id-1"), Deadline::Never(), done));
+  EXPECT_EQ(repeated.id, first.id);
+
+  sql("DROP TRIGGER no_update");
+  ASSERT_OK(operations->RunQuick(Create("stock"), Deadline::Never(), done));
+  operations.reset();
+  operations = Open();
+  operations->OnRecover("database.create", [](Running&) -> Status {
+    ADD_FAILURE() << "recovered what had ended";
+    return Ok();
+  });
+  ASSERT_OK(operations->StartRecovery());
+  EXPECT_EQ(WaitForEnd(*operations, first.id), State::kSucceeded);
+}
+
 TEST_F(OperationsTest, KeepsNoResultThatHeldASecret) {
   const auto operations = Open();
   const Spec spec{"user.enable_root", {"root"}, "tester", "id-1", "enable"};

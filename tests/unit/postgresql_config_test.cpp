@@ -48,15 +48,27 @@ TEST(PostgresqlConfig, TheAgentComesOnlyByItsSocketAndOthersOnlyFromAllowedNetwo
   EXPECT_EQ(HostConfiguration(Settings(), {256U << 20U, {"10.0.0.0/8", "2001:db8::/32"}}),
             "# Written by dbagentd; changes made here are lost.\n"
             "local all \"all\" peer\n"
+            "local all \"dbagent-loader-1\",\"dbagent-loader-2\",\"dbagent-loader-3\","
+            "\"dbagent-loader-4\" peer map=dbagent\n"
             "local replication \"all\" peer\n"
             "local replication all reject\n"
             "local all all scram-sha-256\n"
-            "host all \"all\" all reject\n"
+            "host all \"all\",\"dbagent-loader-1\",\"dbagent-loader-2\",\"dbagent-loader-3\","
+            "\"dbagent-loader-4\" all reject\n"
             "host replication all all reject\n"
             "host all all 127.0.0.1/32 scram-sha-256\n"
             "host all all ::1/128 scram-sha-256\n"
             "host all all 10.0.0.0/8 scram-sha-256\n"
             "host all all 2001:db8::/32 scram-sha-256\n");
+}
+
+TEST(PostgresqlConfig, OnlyTheAgentsOsUserMayBeALoader) {
+  EXPECT_EQ(IdentConfiguration(Settings()),
+            "# Written by dbagentd; changes made here are lost.\n"
+            "dbagent \"all\" \"dbagent-loader-1\"\n"
+            "dbagent \"all\" \"dbagent-loader-2\"\n"
+            "dbagent \"all\" \"dbagent-loader-3\"\n"
+            "dbagent \"all\" \"dbagent-loader-4\"\n");
 }
 
 TEST(PostgresqlConfig, RefusesWhatIsNoNetworkOrAddress) {

@@ -11,6 +11,8 @@ namespace {
 
 using tests::ReasonOf;
 
+const std::string kToken = "0c8b1a52-6f0e-4d55-9e1a-3c2f6a7b8c9d";
+
 // Gives out one byte at a time, so that every boundary is met.
 class Dripping : public stream::Source {
  public:
@@ -42,12 +44,15 @@ std::string Rest(stream::Source& source) {
 }
 
 TEST(PostgresqlDumpHeader, ComesBackAndLeavesTheTextBehindIt) {
-  const DumpHeader header{{"alice", "line\nbreak; DROP", "🐘"}, {{"alice", "CONNECT, TEMPORARY"}}};
+  const DumpHeader header{kToken,
+                          {"alice", "line\nbreak; DROP", "🐘"},
+                          {{"hstore", "my schema", "alice"}, {"dblink", "public", ""}}};
   Dripping inner(WriteHeader(header) + "--\n-- PostgreSQL database dump\n--\nSELECT 1;\n");
   HeaderSource source(inner);
   ASSERT_OK_AND_ASSIGN(const DumpHeader read, source.ReadHeader({}));
   EXPECT_EQ(read.roles, header.roles);
-  EXPECT_EQ(read.grants, header.grants);
+  EXPECT_EQ(read.token, kToken);
+  EXPECT_EQ(read.extensions, header.extensions);
   ASSERT_OK_AND_ASSIGN(const std::string_view beginning, source.Peek({}, 10));
   EXPECT_TRUE(beginning.starts_with("--\n-- Post"));
   EXPECT_EQ(Rest(source), "--\n-- PostgreSQL database dump\n--\nSELECT 1;\n");
@@ -66,8 +71,9 @@ TEST(PostgresqlDumpHeader, ATextWithoutOneIsWhole) {
 TEST(PostgresqlDumpHeader, RefusesLinesThatItDidNotWrite) {
   for (const std::string line :
        {"-- dbagent-role zz\n", "-- dbagent-role 616\n", "-- dbagent-role \n",
-        "-- dbagent-role 00\n", "-- dbagent-grant 61 SUPERUSER\n",
-        "-- dbagent-grant 61 CONNECT ON DATABASE x TO y; --\n", "-- dbagent-grant 61\n",
+        "-- dbagent-role 00\n", "-- dbagent-extension 61\n", "-- dbagent-extension 61 61\n",
+        "-- dbagent-extension 61 61 61 61\n", "-- dbagent-extension 61 - -\n",
+        "-- dbagent-dump 2 \n", "-- dbagent-dump 2 short\n", "-- dbagent-dump 1\n",
         "-- dbagent-else\n", "-- dbagent-role 61"}) {
     Dripping inner(line);
     HeaderSource source(inner);
@@ -99,6 +105,28 @@ TEST(PostgresqlDumpText, TheTokenKeepsTableDataFromLookingLikeTheEnd) {
   EXPECT_FALSE(IsComplete(begin + end));
   EXPECT_FALSE(IsComplete(begin + end + "\\unrestrict other\n\n"));
   EXPECT_FALSE(IsComplete(begin + end + "\\unrestrict aBc"));
+}
+
+TEST(PostgresqlDumpText, IsSplitAtTheTokensLineOnlyWhereverTheReadsEnd) {
+  const std::string body = "SELECT 1;\n-- dbagent-tail other\n-- dbagent-tail " + kToken + "x\n\n";
+  const std::string tail = "GRANT x;\n" + TailLine(kToken) + EndLine(kToken);
+  Dripping inner(body + TailLine(kToken) + tail);
+  SplitSource source(inner, TailLine(kToken));
+  EXPECT_EQ(Rest(source), body);
+  EXPECT_TRUE(source.found());
+  EXPECT_EQ(Rest(source), "");
+  source.Continue();
+  EXPECT_EQ(Rest(source), tail);
+}
+
+TEST(PostgresqlDumpText, WithoutTheTokensLineThereIsNoTail) {
+  for (const std::string& mark : {std::string(), TailLine(kToken)}) {
+    const std::string text = "SELECT 1;" + TailLine(kToken).substr(0, 20);
+    Dripping inner(text);
+    SplitSource source(inner, mark);
+    EXPECT_EQ(Rest(source), text);
+    EXPECT_FALSE(source.found());
+  }
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ TEST(PostgresqlNames, RefusesTheServersOwnAndTheAgents) {
     EXPECT_EQ(ReasonOf(CheckDatabaseName(name)), "NAME_RESERVED") << name;
   }
   for (const std::string name :
-       {"agent", "postgres", "root", "pg_", "pg_read_all_data", "public", "none"}) {
+       {"agent", "postgres", "root", "pg_", "pg_read_all_data", "public", "none", "dbagent-owner",
+        "dbagent-heir", "dbagent-loader-1", "dbagent-loader-x"}) {
     EXPECT_EQ(ReasonOf(CheckRoleName(name, "agent")), "NAME_RESERVED") << name;
   }
 }
