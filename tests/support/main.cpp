@@ -40,7 +40,7 @@ void LeaveOutOtherDrivers() {
   std::string& filter = testing::GTEST_FLAG(filter);
   const bool has_negative = filter.find('-') != std::string::npos;
   filter += has_negative ? ":" : "-";
-  filter += kind == "mysql" ? "PostgresqlDriver*" : "MysqlDriver*:Each/MysqlDriver*";
+  filter += kind == "mysql" ? "Postgresql*:*/Postgresql*" : "Mysql*:*/Mysql*";
 }
 
 }  // namespace
