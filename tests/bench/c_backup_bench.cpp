@@ -11,9 +11,11 @@ constexpr int kPairs = 3;
 // A million rows of some 230 bytes, half of them random.
 void Fill(AgentProcess& agent) {
   const auto session = BareSession(agent, "bulk");
+  // MySQL 9 has no MD5
   const std::string columns =
-      "{0} AS id, MD5({0}) AS name, CONCAT(MD5({0} + 1), REPEAT('filler', 8), MD5({0} + 2), "
-      "REPEAT('x', {0} % 64), MD5({0} + 3)) AS payload";
+      "{0} AS id, LEFT(SHA2({0}, 256), 32) AS name, CONCAT(SHA2({0} + 1, 256), REPEAT('filler', "
+      "8), "
+      "LEFT(SHA2({0} + 2, 256), 32), REPEAT('x', {0} % 64)) AS payload";
   if (TheTraits().name == "mariadb") {
     Ask(*session,
         "CREATE TABLE bulk (id INT PRIMARY KEY, name CHAR(32), payload VARCHAR(250)) AS "
