@@ -55,7 +55,9 @@ PlainTools ToolsFor(AgentProcess& agent) {
   const std::string bin = traits.programs.empty() ? "" : traits.programs.native() + "/bin/";
   const bool mariadb = traits.name == "mariadb";
   const std::string where = fmt::format(" --no-defaults --socket={}/mysql.sock ", run);
-  return {bin + (mariadb ? "mariadb-dump" : "mysqldump") + where + "--single-transaction --quick ",
+  const std::string dump = mariadb ? "mariadb-dump" : "mysqldump";
+  return {bin + dump + where + "--single-transaction --quick " +
+              (mariadb ? "" : "--set-gtid-purged=OFF --no-tablespaces "),
           bin + (mariadb ? "mariadb" : "mysql") + where};
 }
 
