@@ -31,19 +31,22 @@ bool Fits(std::string_view host, std::string_view client) {
   return Like(client, host) || Like(client.substr(0, client.rfind(':')), host);
 }
 
-Status EndSessions(Connection& connection, const OpContext& ctx, const std::string& condition,
-                   const std::string& parameter, const std::function<bool(const Row&)>& wanted) {
-  ASSIGN_OR_RETURN(
-      const Rows rows,
-      connection.Query(
-          ctx, "list sessions",
-          "SELECT id, host FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND " +
-              condition,
-          {parameter}));
+// As SHOW PROCESSLIST shows it.
+struct Session {
+  const std::string &id, &user, &host, &database;
+};
+
+// Not from information_schema.processlist: that needs a temporary table, and MariaDB 10.11 crashes
+// when its session is killed while it makes one (ha_maria::drop_table).
+Status EndSessions(Connection& connection, const OpContext& ctx,
+                   const std::function<bool(const Session&)>& wanted) {
+  ASSIGN_OR_RETURN(const Rows own,
+                   connection.Query(ctx, "list sessions", "SELECT CONNECTION_ID()"));
+  ASSIGN_OR_RETURN(const Rows rows, connection.Query(ctx, "list sessions", "SHOW PROCESSLIST"));
   for (const Row& row : rows) {
-    if (!wanted(row)) continue;
-    const Status killed =
-        connection.Execute(ctx, "end a session", "KILL CONNECTION " + TextOf(row[0]));
+    const Session session{TextOf(row[0]), TextOf(row[1]), TextOf(row[2]), TextOf(row[3])};
+    if (session.id == TextOf(own.front()[0]) || !wanted(session)) continue;
+    const Status killed = connection.Execute(ctx, "end a session", "KILL CONNECTION " + session.id);
     if (!killed.ok() && ServerErrno(killed) != kNoSuchThread) return killed;
   }
   return Ok();
@@ -53,13 +56,14 @@ Status EndSessions(Connection& connection, const OpContext& ctx, const std::stri
 
 Status EndSessionsOf(Server& server, const OpContext& ctx, const UserId& user) {
   ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, server.pool.Get(ctx));
-  return EndSessions(*connection, ctx, "CAST(user AS BINARY) = ?", user.name,
-                     [&](const Row& row) { return Fits(user.host, TextOf(row[1])); });
+  return EndSessions(*connection, ctx, [&](const Session& session) {
+    return session.user == user.name && Fits(user.host, session.host);
+  });
 }
 
 Status EndSessionsIn(Connection& connection, const OpContext& ctx, const std::string& database) {
-  return EndSessions(connection, ctx, "CAST(db AS BINARY) = ?", database,
-                     [](const Row&) { return true; });
+  return EndSessions(connection, ctx,
+                     [&](const Session& session) { return session.database == database; });
 }
 
 }  // namespace dbagent::datastore::mysql
