@@ -168,28 +168,27 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
 Status Backups::RecoverRestoreServer(operations::Running& running) {
   if (running.plan().empty()) return NotBegun(running);
   ASSIGN_OR_RETURN(const auto plan, Parse<internal::GenerationPlan>(running.plan()));
-  Status outcome;
-  if (plan.switching() && !plan.settled()) {
-    const OpContext ctx = running.ctx().ForCleanup(kUndoBudget);
-    ASSIGN_OR_RETURN(datastore::ServerControl* const server,
-                     Require(context_.datastore.server(), "server_control", context_.datastore));
-    RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));
-    const Status started = StartOn(ctx, plan.new_generation());
-    if (!started.ok()) {
-      RETURN_IF_ERROR(GoBack(ctx, plan.old_generation()));
-      outcome = Error(Code::kAborted, "INTERRUPTED",
-                      "the agent was stopped while it restored; the server did not run on the "
-                      "restored files and went back to those that it had: {}",
-                      started.FullMessage());
-    }
-    context_.monitor.Refresh();
-  } else if (!plan.switching()) {
-    outcome = Error(Code::kAborted, "INTERRUPTED",
-                    "the agent was stopped while it restored; the server was not touched")
-                  .WithHint("restore again");
+  if (!plan.switching()) {
+    RETURN_IF_ERROR(RemoveOtherGenerations());
+    return Error(Code::kAborted, "INTERRUPTED",
+                 "the agent was stopped while it restored; the server was not touched")
+        .WithHint("restore again");
   }
+  if (plan.settled()) return RemoveOtherGenerations();
+  const OpContext ctx = running.ctx().ForCleanup(kUndoBudget);
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context_.datastore.server(), "server_control", context_.datastore));
+  RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));
+  const Status started = StartOn(ctx, plan.new_generation());
+  const std::string why = started.FullMessage();
+  if (!started.ok()) RETURN_IF_ERROR(GoBack(ctx, plan.old_generation()));
+  context_.monitor.Refresh();
   RETURN_IF_ERROR(RemoveOtherGenerations());
-  return outcome;
+  if (started.ok()) return Ok();
+  return Error(Code::kAborted, "INTERRUPTED",
+               "the agent was stopped while it restored; the server did not run on the restored "
+               "files and went back to those that it had: {}",
+               why);
 }
 
 }  // namespace dbagent::workflows
