@@ -45,8 +45,9 @@ struct ServerSettings {
   // The server's programs: MySQL: the prefix with sbin/ and bin/ (`/usr`), PostgreSQL: the bin
   // directory. Empty: the driver looks where Debian has them.
   os::Path programs;
-  std::string os_user;  // the agent's (and in direct mode the server's) OS user: its SQL account
-                        // has this name
+  os::Path own_programs;  // where dbagent-extract lies
+  std::string os_user;    // the agent's (and in direct mode the server's) OS user: its SQL account
+                          // has this name
   std::uint16_t port = 0;
   std::vector<std::string> bind_addresses;  // IP addresses, `*` for all
   bool allow_unknown_major = false;
@@ -326,6 +327,58 @@ class LogicalBackup {
   virtual Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) = 0;
 };
 
+// ---- PhysicalBackup
+// --------------------------------------------------------------------------------------------------
+
+// Takes the archives of a physical backup, one after the other.
+class ArchiveWriter {
+ public:
+  virtual ~ArchiveWriter() = default;
+  // Ends the archive before and begins the next; its sink lives until then. `name` is unique in the
+  // backup: letters, digits, `-`, `_`, `.` and `/`.
+  virtual Result<stream::Sink*> Begin(const OpContext& ctx, const std::string& name) = 0;
+};
+
+struct PhysicalFacts {
+  std::string tool;  // `mariadb-backup 10.11.14`, `BASE_BACKUP`
+  std::string server_version;
+  // What Unpack and Complete need again; kept in the manifest. Never a secret.
+  std::map<std::string, std::string> notes;
+};
+
+struct UnpackSpec {
+  os::Generation generation;  // made by the host; what earlier archives left is in it
+  std::string archive;        // its name
+  std::map<std::string, std::string> notes;
+};
+
+// The server's files as a whole, consistent, while it runs. In a restore: Unpack each archive into
+// a new generation, in the backup's order; Complete; then the caller stops the server, switches,
+// starts, and calls Settle.
+class PhysicalBackup {
+ public:
+  virtual ~PhysicalBackup() = default;
+
+  // About how many bytes Take will write, for progress and for room; 0 when that cannot be told.
+  virtual Result<std::uint64_t> EstimateBytes(const OpContext& ctx) = 0;
+  // Cancelled or failed: the server's backup mode has ended, no slot, lock or child is left.
+  // TOOL_FAILED (with its last words); BACKUP_UNSUPPORTED (FAILED_PRECONDITION: what it has that
+  // such a backup cannot hold, with the list).
+  virtual Result<PhysicalFacts> Take(const OpContext& ctx, ArchiveWriter& archives) = 0;
+
+  // Writes nothing outside the generation, whatever the archive holds: ARCHIVE_REFUSED,
+  // ARCHIVE_CORRUPT (DATA_LOSS). A failed call leaves files, which the caller removes.
+  // Configuration that lies in the archive is not used.
+  virtual Status Unpack(const OpContext& ctx, const UnpackSpec& spec, stream::Source& source) = 0;
+  // Makes of it what the installed server starts on: log applied, paths of this generation, the
+  // agent's account. No server runs on the generation, before or after. VERSION_UNSUPPORTED (a
+  // backup of a server that the installed one cannot continue).
+  virtual Status Complete(const OpContext& ctx, const UnpackSpec& spec) = 0;
+  // After the server on the new generation answered: recovery has ended, it takes writes, every
+  // table can be opened. DATA_UNREADABLE (DATA_LOSS, with the list). Idempotent.
+  virtual Status Settle(const OpContext& ctx) = 0;
+};
+
 // ---- Datastore
 // ------------------------------------------------------------------------------------------------------
 
@@ -342,6 +395,7 @@ class Datastore {
   virtual GrantAdmin* grants() { return nullptr; }
   virtual RootAdmin* root() { return nullptr; }
   virtual LogicalBackup* logical_backup() { return nullptr; }
+  virtual PhysicalBackup* physical_backup() { return nullptr; }
 };
 
 // A driver before it has a host: it names its tools and reads the programs' version.

@@ -35,6 +35,7 @@ struct BackupOptions {
   std::string store, id;
   std::vector<std::string> databases, restore_as;
   std::uint32_t level = 0;
+  bool physical = false, replace_everything = false;
   bool run_as_superuser = false;
 };
 
@@ -53,6 +54,7 @@ void Restore(Session& session, const BackupOptions& options) {
   request.set_request_id(session.RequestId());
   request.set_store(options.store);
   request.set_backup_id(options.id);
+  request.set_replace_everything(options.replace_everything);
   request.set_run_as_superuser(options.run_as_superuser);
   for (std::size_t i = 0; i < options.databases.size(); ++i) {
     v1::RestoreTarget& target = *request.add_databases();
@@ -79,23 +81,30 @@ void AddBackupCommands(CLI::App& app, Session& session) {
 
   CLI::App* create = add("create", "take one of all databases, or of some");
   create->add_option("--database", options->databases, "only this one; may be repeated");
+  create->add_flag("--physical", options->physical,
+                   "the server's files as a whole, instead of SQL of each database");
   create->add_option("--level", options->level, "zstd level, 1 to 19 (default 1)");
   create->callback([&session, options] {
     v1::CreateBackupRequest request;
     request.set_request_id(session.RequestId());
     request.set_store(options->store);
     request.set_compression_level(options->level);
+    request.set_method(options->physical ? v1::BACKUP_METHOD_PHYSICAL : v1::BACKUP_METHOD_LOGICAL);
     for (const std::string& name : options->databases) request.add_databases(name);
     v1::Operation operation;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Create, request, operation))
       session.Follow(operation);
   });
 
-  CLI::App* restore = add("restore", "load databases out of a backup; only such as do not exist");
+  CLI::App* restore = add("restore",
+                          "load databases out of a logical backup, only such as do not exist; or "
+                          "replace the whole server by a physical one");
   restore->add_option("ID", options->id, "which backup")->required();
   restore->add_option("--database", options->databases, "only this one; may be repeated");
   restore->add_option("--as", options->restore_as,
                       "the name to restore it as; once per --database");
+  restore->add_flag("--replace-everything", options->replace_everything,
+                    "physical: all databases and users that the server has now are replaced");
   restore->add_flag("--run-as-superuser", options->run_as_superuser,
                     "PostgreSQL: also load what only a superuser can make; DANGER: whoever could "
                     "create something in a dumped database can become superuser by it");

@@ -23,6 +23,12 @@ Result<std::string> OwnUserName() {
       .WithHint("run the agent as a user of the machine");
 }
 
+// dbagent-extract is installed beside this program.
+os::Path OwnPrograms() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 void LogServerEvent(const os::ServerEvent& event) {
   telemetry::Log(event.is_error ? telemetry::Level::kError : telemetry::Level::kInfo, event.name,
                  event.text);
@@ -72,6 +78,7 @@ Status Agent::OpenDatastore() {
   const datastore::ServerSettings server{volume_,
                                          settings_.runtime_directory,
                                          settings_.datastore.programs,
+                                         OwnPrograms(),
                                          std::move(user),
                                          settings_.datastore.port,
                                          settings_.datastore.bind_addresses,

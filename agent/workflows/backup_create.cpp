@@ -28,6 +28,53 @@ class CountingSink : public stream::Sink {
   stream::Sink& inner_;
 };
 
+int Level(const v1::CreateBackupRequest& request) {
+  return static_cast<int>(request.compression_level() == 0 ? kDefaultLevel
+                                                           : request.compression_level());
+}
+
+// Each archive of a physical backup becomes a stream of the manifest.
+class StreamsOfArchives : public datastore::ArchiveWriter {
+ public:
+  StreamsOfArchives(backup::Repository& repository, storage::ObjectStore& store,
+                    stream::BufferBudget& budget, internal::Manifest& manifest, int level)
+      : repository_(repository),
+        store_(store),
+        budget_(budget),
+        manifest_(manifest),
+        level_(level) {}
+
+  Result<stream::Sink*> Begin(const OpContext& ctx, const std::string& name) override {
+    RETURN_IF_ERROR(End(ctx));
+    manifest_.add_streams()->set_name(name);
+    writer_ = std::make_unique<backup::ChunkWriter>(
+        ctx, store_, budget_,
+        backup::ChunkWriter::Options{repository_.Folder(manifest_.id()), Number(), level_, 2});
+    counting_ = std::make_unique<CountingSink>(*writer_);
+    return counting_.get();
+  }
+
+  Status End(const OpContext& ctx) {
+    if (writer_ == nullptr) return Ok();
+    ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks, writer_->Finish(ctx));
+    counting_.reset();
+    writer_.reset();
+    return repository_.WriteIndexes(ctx, manifest_.id(), Number(), chunks,
+                                    *manifest_.mutable_streams(manifest_.streams_size() - 1));
+  }
+
+ private:
+  std::uint64_t Number() const { return static_cast<std::uint64_t>(manifest_.streams_size() - 1); }
+
+  backup::Repository& repository_;
+  storage::ObjectStore& store_;
+  stream::BufferBudget& budget_;
+  internal::Manifest& manifest_;
+  const int level_;
+  std::unique_ptr<backup::ChunkWriter> writer_;
+  std::unique_ptr<CountingSink> counting_;
+};
+
 void Describe(const datastore::DatabaseInfo& info, internal::Database& out) {
   out.set_name(info.name);
   out.set_character_set(info.character_set);
@@ -78,6 +125,36 @@ Status Backups::DumpStream(const OpContext& ctx, const Place& place, const std::
   return repository.WriteIndexes(ctx, backup, number, chunks, stream);
 }
 
+Status Backups::RunDumps(const OpContext& ctx, const Place& place,
+                         const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> databases, WantedDatabases(ctx, request));
+  for (std::size_t i = 0; i < databases.size(); ++i) {
+    ctx.BeginStep("dump", 95.0 / static_cast<double>(databases.size()));
+    ctx.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
+    RETURN_IF_ERROR(DumpStream(ctx, place, manifest.id(), i, databases[i], Level(request),
+                               *manifest.add_streams())
+                        .Wrap(fmt::format("unable to back up database '{}'", databases[i])));
+  }
+  return Ok();
+}
+
+Status Backups::RunPhysical(const OpContext& ctx, const Place& place,
+                            const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
+  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
+  ctx.BeginStep("copy", 95);
+  ASSIGN_OR_RETURN(const std::uint64_t bytes, engine->EstimateBytes(ctx));
+  if (bytes > 0) ctx.SetTotalBytes(bytes);
+  backup::Repository repository(*place.store, place.instance);
+  StreamsOfArchives archives(repository, *place.store, budget_, manifest, Level(request));
+  Result<datastore::PhysicalFacts> facts = engine->Take(ctx, archives);
+  if (!facts.ok()) return std::move(facts).status().Wrap("unable to back up the server's files");
+  RETURN_IF_ERROR(archives.End(ctx));
+  KillPoint("backup.files_copied");
+  for (internal::Stream& stream : *manifest.mutable_streams()) stream.set_tool(facts->tool);
+  manifest.mutable_notes()->insert(facts->notes.begin(), facts->notes.end());
+  return Ok();
+}
+
 Status Backups::RunCreate(operations::Running& running, const Place& place,
                           const v1::CreateBackupRequest& request) {
   const OpContext& ctx = running.ctx();
@@ -95,18 +172,11 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   manifest.set_datastore(context_.datastore.info().kind);
   manifest.set_product(context_.datastore.info().product);
   manifest.set_server_version(context_.datastore.CheckHealth().server_version);
-  manifest.set_method("logical");
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_start_time());
-  ASSIGN_OR_RETURN(const std::vector<std::string> databases, WantedDatabases(ctx, request));
-  const int level = static_cast<int>(
-      request.compression_level() == 0 ? kDefaultLevel : request.compression_level());
-  for (std::size_t i = 0; i < databases.size(); ++i) {
-    ctx.BeginStep("dump", 95.0 / static_cast<double>(databases.size()));
-    ctx.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
-    RETURN_IF_ERROR(
-        DumpStream(ctx, place, plan.backup_id(), i, databases[i], level, *manifest.add_streams())
-            .Wrap(fmt::format("unable to back up database '{}'", databases[i])));
-  }
+  const bool physical = request.method() == v1::BACKUP_METHOD_PHYSICAL;
+  manifest.set_method(physical ? "physical" : "logical");
+  RETURN_IF_ERROR(physical ? RunPhysical(ctx, place, request, manifest)
+                           : RunDumps(ctx, place, request, manifest));
   ctx.BeginStep("manifest", 5);
   RETURN_IF_ERROR(ctx.Poll());  // the last moment at which a cancel is heard
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_end_time());
@@ -123,9 +193,18 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
                  kHighestLevel);
   }
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
-  RETURN_IF_ERROR(Engine().status());
   ASSIGN_OR_RETURN(const Place place, Find(request.store()));
-  RETURN_IF_ERROR(WantedDatabases(call.Reading(), request).status());
+  if (request.method() == v1::BACKUP_METHOD_PHYSICAL) {
+    RETURN_IF_ERROR(PhysicalEngine().status());
+    if (request.databases_size() > 0) {
+      return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                   "a physical backup holds the whole server, it cannot be of single databases")
+          .WithHint("leave the databases out, or take a logical backup");
+    }
+  } else {
+    RETURN_IF_ERROR(Engine().status());
+    RETURN_IF_ERROR(WantedDatabases(call.Reading(), request).status());
+  }
   std::vector<std::string> targets(request.databases().begin(), request.databases().end());
   if (targets.empty()) targets.emplace_back("*");
   ASSIGN_OR_RETURN(

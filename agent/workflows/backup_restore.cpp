@@ -1,57 +1,15 @@
 #include <algorithm>
 #include <set>
 
-#include "agent/backup/chunk_reader.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
+#include "agent/workflows/chunk_source.h"
 #include "agent/workflows/mutation.h"
 
 namespace dbagent::workflows {
 namespace {
 
 constexpr std::chrono::minutes kUndoBudget{5};
-
-// The source bytes of a stream's chunks, one after the other.
-class ChunkSource : public stream::Source {
- public:
-  ChunkSource(backup::ChunkReader& reader, const std::vector<internal::Chunk>& chunks)
-      : reader_(reader), chunks_(chunks) {}
-
-  Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) override {
-    while (at_ == bytes_.size()) {
-      if (next_ == chunks_.size()) return std::size_t{0};
-      bytes_.clear();
-      at_ = 0;
-      Collector collector(bytes_);
-      RETURN_IF_ERROR(reader_.Read(ctx, chunks_[next_++], collector));
-      KillPoint("restore.chunk_read");
-    }
-    const std::size_t count = std::min(buffer.size(), bytes_.size() - at_);
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), count, buffer.begin());
-    at_ += count;
-    ctx.AddBytes(count);
-    return count;
-  }
-
- private:
-  class Collector : public stream::Sink {
-   public:
-    explicit Collector(std::vector<std::byte>& out) : out_(out) {}
-    Status Write(const OpContext&, Bytes data) override {
-      out_.insert(out_.end(), data.begin(), data.end());
-      return Ok();
-    }
-
-   private:
-    std::vector<std::byte>& out_;
-  };
-
-  backup::ChunkReader& reader_;
-  const std::vector<internal::Chunk>& chunks_;
-  std::size_t next_ = 0;
-  std::vector<std::byte> bytes_;  // one chunk's source, at most kLargestChunkBytes
-  std::size_t at_ = 0;
-};
 
 datastore::DatabaseInfo ToInfo(const internal::Database& database, const std::string& name) {
   datastore::DatabaseInfo info{
@@ -168,7 +126,6 @@ Status Backups::RunRestore(operations::Running& running, const Place& place,
 
 Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackupRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
-  RETURN_IF_ERROR(Engine().status());
   ASSIGN_OR_RETURN(const Place place, Find(request.store()));
   backup::Repository repository(*place.store, place.instance);
   ASSIGN_OR_RETURN(const internal::Manifest manifest,
@@ -178,6 +135,8 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
                  "backup '{}' is of {}, this instance is {}", manifest.id(), manifest.product(),
                  context_.datastore.info().product);
   }
+  if (manifest.method() == "physical") return RestoreServer(call, place, manifest, request);
+  RETURN_IF_ERROR(Engine().status());
   ASSIGN_OR_RETURN(const std::vector<Target> targets, Targets(manifest, request));
   std::vector<std::string> names;
   for (const Target& target : targets) names.push_back(target.name);

@@ -18,6 +18,9 @@ Backups::Backups(const Context& context)
 Result<datastore::LogicalBackup*> Backups::Engine() const {
   return Require(context_.datastore.logical_backup(), "logical_backup", context_.datastore);
 }
+Result<datastore::PhysicalBackup*> Backups::PhysicalEngine() const {
+  return Require(context_.datastore.physical_backup(), "physical_backup", context_.datastore);
+}
 Result<datastore::DatabaseAdmin*> Backups::Databases() const {
   return Require(context_.datastore.databases(), "database_admin", context_.datastore);
 }
@@ -159,6 +162,9 @@ void Backups::RegisterRecovery() {
                  "the agent was stopped while it restored; the databases that it had made were "
                  "dropped again")
         .WithHint("restore again");
+  });
+  context_.operations.OnRecover("backup.restore_server", [this](operations::Running& running) {
+    return RecoverRestoreServer(running);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
 #include "agent/workflows/context.h"
+#include "dbagent/internal/plan.pb.h"
 #include "dbagent/v1/backup.pb.h"
 
 namespace dbagent::workflows {
@@ -16,7 +17,8 @@ namespace dbagent::workflows {
 // calls block.
 //
 // A backup that fails, is cancelled or killed before its manifest is removed again. A restore that
-// does not end drops the databases that it made, and only those.
+// does not end drops the databases that it made, and only those; one of the whole server goes back
+// to the generation that was there.
 class Backups {
  public:
   explicit Backups(const Context& context);
@@ -36,12 +38,17 @@ class Backups {
   };
   Result<Place> Find(const std::string& store) const;
   Result<datastore::LogicalBackup*> Engine() const;
+  Result<datastore::PhysicalBackup*> PhysicalEngine() const;
   Result<datastore::DatabaseAdmin*> Databases() const;
 
   Result<std::vector<std::string>> WantedDatabases(const OpContext& ctx,
                                                    const v1::CreateBackupRequest& request) const;
   Status RunCreate(operations::Running& running, const Place& place,
                    const v1::CreateBackupRequest& request);
+  Status RunDumps(const OpContext& ctx, const Place& place, const v1::CreateBackupRequest& request,
+                  internal::Manifest& manifest);
+  Status RunPhysical(const OpContext& ctx, const Place& place,
+                     const v1::CreateBackupRequest& request, internal::Manifest& manifest);
   Status DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
                     std::uint64_t number, const std::string& database, int level,
                     internal::Stream& stream);
@@ -60,6 +67,20 @@ class Backups {
                     const Target& target, const std::vector<internal::Chunk>& chunks);
   Status DropMade(const OpContext& ctx,
                   const google::protobuf::RepeatedPtrField<std::string>& databases);
+
+  // Of the whole server (physical_restore.cpp).
+  Result<v1::Operation> RestoreServer(const Call& call, const Place& place,
+                                      const internal::Manifest& manifest,
+                                      const v1::RestoreBackupRequest& request);
+  Status RunRestoreServer(operations::Running& running, const Place& place,
+                          const internal::Manifest& manifest);
+  Status UnpackAll(const OpContext& ctx, const Place& place, const internal::Manifest& manifest,
+                   const os::Generation& generation);
+  Status SwitchTo(operations::Running& running, internal::GenerationPlan& plan);
+  Status StartOn(const OpContext& ctx, std::uint64_t generation);
+  Status GoBack(const OpContext& ctx, std::uint64_t generation);
+  Status RemoveOtherGenerations();
+  Status RecoverRestoreServer(operations::Running& running);
 
   const Context& context_;
   stream::BufferBudget budget_;

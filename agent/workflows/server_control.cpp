@@ -90,6 +90,7 @@ v1::Capabilities Instances::Capabilities() const {
   if (datastore.grants() != nullptr) out.add_capabilities("grant_admin");
   if (datastore.root() != nullptr) out.add_capabilities("root_admin");
   if (datastore.logical_backup() != nullptr) out.add_capabilities("logical_backup");
+  if (datastore.physical_backup() != nullptr) out.add_capabilities("physical_backup");
   return out;
 }
 

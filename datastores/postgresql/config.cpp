@@ -104,6 +104,9 @@ std::string MainConfiguration(const ServerSettings& settings, const ConfigureSpe
   text += Sizes(spec.memory_bytes);
   // a dump locks every table of a database in one transaction, and a load makes them in one
   text += "max_locks_per_transaction = 256\n";
+  // only a restored cluster asks it: its recovery ends where the backup's own log does, and a new
+  // timeline begins
+  text += "restore_command = '/bin/false'\n";
   // stderr is the log: whoever runs the server appends it to a file
   text +=
       "logging_collector = off\nlog_destination = 'stderr'\nlog_line_prefix = '%m [%p] %q%u@%d '\n";

@@ -1,58 +1,17 @@
 #include "datastores/postgresql/connection.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 
-#include "agent/base/unique_fd.h"
 #include "datastores/postgresql/errors.h"
 #include "datastores/postgresql/names.h"
+#include "datastores/postgresql/socket_wait.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
 
 constexpr std::chrono::milliseconds kCancelBudget = std::chrono::seconds(1);
-
-// Waits on a socket until it is ready or ctx ends.
-class SocketWait {
- public:
-  explicit SocketWait(const OpContext& ctx)
-      : ctx_(ctx),
-        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        on_stop_(ctx.stop(), Wake{wake_.get()}) {}
-
-  Status Until(int fd, short events) {
-    if (!wake_.valid())
-      return Error(Code::kInternal, "IO_ERROR", "unable to make an event descriptor");
-    for (;;) {
-      RETURN_IF_ERROR(ctx_.Poll());
-      std::array<pollfd, 2> fds = {pollfd{fd, events, 0}, pollfd{wake_.get(), POLLIN, 0}};
-      const auto wait = ctx_.deadline().Remaining(std::chrono::minutes(1));
-      const int ready = poll(fds.data(), fds.size(), static_cast<int>(wait.count()));
-      if (ready < 0 && errno != EINTR) {
-        return Error(Code::kInternal, "IO_ERROR", "unable to wait for the server: {}",
-                     std::strerror(errno));
-      }
-      if (ready > 0 && fds[0].revents != 0) return Ok();
-    }
-  }
-
- private:
-  struct Wake {
-    int fd;
-    void operator()() const {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t written = write(fd, &one, sizeof one);  // cannot fill up
-    }
-  };
-  const OpContext& ctx_;
-  UniqueFd wake_;
-  std::stop_callback<Wake> on_stop_;
-};
 
 }  // namespace
 
@@ -72,17 +31,17 @@ Result<std::unique_ptr<Connection>> Connection::Open(const OpContext& ctx, const
   // Shared names (databases, roles) are bytes that no database's encoding converts. Ours are UTF-8,
   // so outside the UTF-8 maintenance database the bytes must pass as they are.
   const char* const encoding = target.database == kMaintenanceDatabase ? "UTF8" : "SQL_ASCII";
-  const std::array<const char*, 9> keys = {
-      "host",    "port",    "user", "dbname", "application_name", "client_encoding",
-      "options", "sslmode", nullptr};
-  const std::array<const char*, 9> values = {
+  const std::array<const char*, 10> keys = {
+      "host",    "port",    "user",        "dbname", "application_name", "client_encoding",
+      "options", "sslmode", "replication", nullptr};
+  const std::array<const char*, 10> values = {
       target.socket_directory.c_str(), port.c_str(), target.user.c_str(), target.database.c_str(),
       "dbagent", encoding,
       // nothing that a database's or a role's own settings say may change what the agent's
       // statements mean
       "-c search_path=pg_catalog -c lc_messages=C -c default_transaction_read_only=off "
       "-c client_connection_check_interval=1s -c row_security=off -c statement_timeout=0",
-      "disable", nullptr};
+      "disable", target.replication ? "true" : "false", nullptr};
   PGconn* raw = PQconnectStartParams(keys.data(), values.data(), 0);
   if (raw == nullptr)
     return Error(Code::kResourceExhausted, "NO_MEMORY", "unable to connect: out of memory");

@@ -19,6 +19,7 @@ struct Target {
   std::uint16_t port = 0;
   std::string user;
   std::string database;
+  bool replication = false;  // a session for the replication protocol, which knows no parameters
 };
 
 // What a statement answered.

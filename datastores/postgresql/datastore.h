@@ -3,6 +3,7 @@
 #include "datastores/postgresql/database_admin.h"
 #include "datastores/postgresql/grant_admin.h"
 #include "datastores/postgresql/logical_backup.h"
+#include "datastores/postgresql/physical_backup.h"
 #include "datastores/postgresql/root_admin.h"
 #include "datastores/postgresql/server_control.h"
 #include "datastores/postgresql/user_admin.h"
@@ -23,6 +24,7 @@ class PostgresDatastore : public Datastore {
   GrantAdmin* grants() override { return &grants_; }
   RootAdmin* root() override { return &root_; }
   LogicalBackup* logical_backup() override { return &logical_backup_; }
+  PhysicalBackup* physical_backup() override { return &physical_backup_; }
 
  private:
   Server server_;
@@ -32,6 +34,7 @@ class PostgresDatastore : public Datastore {
   PostgresGrantAdmin grants_{server_};
   PostgresRootAdmin root_{server_};
   PostgresLogicalBackup logical_backup_{server_, databases_};
+  PostgresPhysicalBackup physical_backup_{server_};
 };
 
 }  // namespace dbagent::datastore::postgresql

@@ -27,6 +27,12 @@ Result<std::unique_ptr<Connection>> SessionPool::Connect(const OpContext& ctx,
   return Connection::Open(ctx, target);
 }
 
+Result<std::unique_ptr<Connection>> SessionPool::ConnectForReplication(const OpContext& ctx) const {
+  Target target = target_;
+  target.replication = true;
+  return Connection::Open(ctx, target);
+}
+
 void SessionPool::CloseIdle() {
   std::vector<std::unique_ptr<Connection>> closing;
   const std::lock_guard lock(mutex_);

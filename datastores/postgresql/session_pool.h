@@ -40,6 +40,8 @@ class SessionPool {
   // A fresh one to any database; DATABASE_NOT_FOUND.
   Result<std::unique_ptr<Connection>> Connect(const OpContext& ctx,
                                               const std::string& database) const;
+  // A fresh one for the replication protocol.
+  Result<std::unique_ptr<Connection>> ConnectForReplication(const OpContext& ctx) const;
   void CloseIdle();
 
  private:

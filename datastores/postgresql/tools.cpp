@@ -85,6 +85,29 @@ os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs
        {{"database", ParameterKind::kText}, {"user", ParameterKind::kText}},
        kClientEnvironment}};
   table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
+  const os::Path extract = settings.own_programs / "dbagent-extract";
+  const std::map<std::string, ParameterKind> generation = {
+      {"generation", ParameterKind::kGeneration}};
+  // What could make the restored server run or read something of a stranger's choice stays out.
+  table.tools.push_back({kExtractData,
+                         extract,
+                         {"tar", "{generation}/data", "postgresql.conf", "postgresql.auto.conf",
+                          "pg_hba.conf", "pg_ident.conf", "recovery.signal", "standby.signal",
+                          "postmaster.pid", "postmaster.opts", "backup_manifest"},
+                         generation,
+                         kServerEnvironment});
+  table.tools.push_back(
+      {kExtractTablespace,
+       extract,
+       {"tar", "{generation}/tablespaces/{oid}"},
+       {{"generation", ParameterKind::kGeneration}, {"oid", ParameterKind::kNumber}},
+       kServerEnvironment});
+  table.tools.push_back(
+      {kPutFile,
+       extract,
+       {"file", "{generation}/data", "{name}"},
+       {{"generation", ParameterKind::kGeneration}, {"name", ParameterKind::kText}},
+       kServerEnvironment});
   table.server = MakeServer(settings, programs);
   return table;
 }

@@ -343,6 +343,48 @@ std::vector<Scenario> BackupScenarios() {
   };
 }
 
+v1::CreateBackupRequest Physical() {
+  v1::CreateBackupRequest request;
+  request.set_method(v1::BACKUP_METHOD_PHYSICAL);
+  return request;
+}
+
+// The server as a whole: whatever was killed, it runs on one generation, with no other left.
+std::vector<Scenario> PhysicalScenarios() {
+  auto folders = std::make_shared<std::size_t>(0);
+  auto backup = std::make_shared<std::string>();
+  const auto take = [](AgentProcess& agent) {
+    RunOperation<BackupService>(agent, &BackupService::Stub::Create, Physical());
+  };
+  return {
+      {"backup.create", [=](AgentProcess& agent) { *folders = BackupFolders(agent); }, take,
+       [=](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(BackupFolders(agent), *folders + (succeeded ? 1 : 0));
+       }},
+      {"backup.restore_server",
+       [=](AgentProcess& agent) {
+         Drop(agent, {"newer"});
+         take(agent);
+         *backup = NewestBackup(agent);
+         Create(agent, {"newer"});
+       },
+       [=](AgentProcess& agent) {
+         v1::RestoreBackupRequest request;
+         request.set_backup_id(*backup);
+         request.set_replace_everything(true);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Restore, request);
+       },
+       [=](AgentProcess& agent, bool succeeded) {
+         EXPECT_TRUE(agent.BecomesHealthy()) << agent.log();
+         EXPECT_EQ(Exists(agent, "newer"), !succeeded);
+         EXPECT_TRUE(Exists(agent, "keep"));
+         const auto numbers = agent.volume().Numbers();
+         ASSERT_TRUE(numbers.ok()) << numbers.status().ToString();
+         EXPECT_EQ(numbers->size(), 1U);
+       }},
+  };
+}
+
 // ---- the matrix
 // -----------------------------------------------------------------------------------------------------
 
@@ -399,7 +441,8 @@ class KillMatrix : public testing::Test {
     for (const std::string& point : points) {
       if (!point.starts_with(scenario.kind.substr(0, scenario.kind.find('.'))) &&
           !point.starts_with("restore") && !point.starts_with("start") &&
-          !point.starts_with("stop")) {
+          !point.starts_with("stop") &&
+          !(scenario.kind.starts_with("backup") && point.starts_with(TheTraits().kind))) {
         continue;  // of the calls that `truth` made
       }
       SCOPED_TRACE("killed at " + point);
@@ -443,6 +486,11 @@ TEST_F(KillMatrix, ServerCalls) {
 }
 TEST_F(KillMatrix, BackupCalls) {
   for (const Scenario& scenario : BackupScenarios()) RunScenario(scenario);
+}
+
+TEST_F(KillMatrix, PhysicalBackupCalls) {
+  if (TheTraits().kind != "postgresql") return;  // the only driver that has them so far
+  for (const Scenario& scenario : PhysicalScenarios()) RunScenario(scenario);
 }
 
 TEST_F(KillMatrix, Prepare) {

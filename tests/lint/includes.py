@@ -14,6 +14,7 @@ CONTRACT = ["datastores"]
 WORKFLOWS = STORAGE + ["agent/backup", "agent/operations", "agent/workflows", "dbagent"] + CONTRACT
 MAY = {
     "agent/base": BASE,
+    "agent/helper": OS + ["agent/helper"],
     "agent/os": OS,
     "agent/telemetry": TELEMETRY,
     "agent/config": CONFIG,

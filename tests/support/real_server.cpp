@@ -43,6 +43,7 @@ RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) 
   settings_.volume = os::Volume(directory_ / "volume");
   settings_.runtime_directory = directory_ / "run";
   settings_.programs = traits_.programs;
+  settings_.own_programs = DBAGENT_BINARY_DIR "/agent";
   settings_.os_user = getpwuid(geteuid())->pw_name;
   settings_.port = FreePort();
   settings_.bind_addresses = {"127.0.0.1"};

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "agent/os/instance_host.h"
+#include "agent/stream/stream.h"
+
+// A tool of the host with a stream at one end. A stop or an error of the stream ends the tool.
+// Errors: the stream's, the host's, TOOL_FAILED with the tool's last words.
+namespace dbagent::stream {
+
+// Everything of `source` into the tool's standard input.
+Status FeedTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source);
+// Everything that the tool writes to its standard output into `sink`.
+Status DrainTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Sink& sink);
+
+// dbagent-extract (agent/helper/unpack.h) as FeedTool runs it, its ARCHIVE_REFUSED and
+// ARCHIVE_CORRUPT (DATA_LOSS) as such.
+Status FeedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source);
+
+}  // namespace dbagent::stream

@@ -1,0 +1,194 @@
+// Restore of a whole server: into a new generation beside the running one, then a switch.
+#include "agent/os/files.h"
+#include "agent/telemetry/log.h"
+#include "agent/workflows/backups.h"
+#include "agent/workflows/chunk_source.h"
+#include "agent/workflows/instance_monitor.h"
+#include "agent/workflows/mutation.h"
+
+namespace dbagent::workflows {
+namespace {
+
+constexpr std::chrono::minutes kStopBudget{5}, kStartBudget{30}, kSettleBudget{30};
+constexpr std::chrono::minutes kUndoBudget{35};
+// Beside the files themselves: the log that is applied, files that grow by it.
+constexpr std::uint64_t kSpareRoom = 256ULL << 20U;
+
+Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
+  std::uint64_t needed = kSpareRoom;
+  for (const internal::Stream& stream : manifest.streams()) needed += stream.source_bytes();
+  ASSIGN_OR_RETURN(const std::uint64_t free, os::FreeBytes(volume.root()));
+  if (free >= needed) return Ok();
+  return Error(Code::kResourceExhausted, "NO_SPACE",
+               "unable to restore backup '{}': {} bytes are needed beside the running server's "
+               "files, the volume has {}",
+               manifest.id(), needed, free)
+      .WithHint("make the volume larger, or delete what is not needed");
+}
+
+}  // namespace
+
+Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
+                          const internal::Manifest& manifest, const os::Generation& generation) {
+  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
+  backup::Repository repository(*place.store, place.instance);
+  datastore::UnpackSpec spec{generation, "", {manifest.notes().begin(), manifest.notes().end()}};
+  std::uint64_t total = 0;
+  for (const internal::Stream& stream : manifest.streams()) total += stream.source_bytes();
+  ctx.BeginStep("copy", 70);
+  ctx.SetTotalBytes(total);
+  for (const internal::Stream& stream : manifest.streams()) {
+    ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks,
+                     repository.ReadIndexes(ctx, manifest.id(), stream));
+    backup::ChunkReader reader(*place.store, budget_, repository.Folder(manifest.id()));
+    ChunkSource source(reader, chunks);
+    spec.archive = stream.name();
+    RETURN_IF_ERROR(engine->Unpack(ctx, spec, source)
+                        .Wrap(fmt::format("unable to unpack '{}'", stream.name())));
+    KillPoint("restore_server.archive_unpacked");
+  }
+  ctx.BeginStep("complete", 15);
+  return engine->Complete(ctx, spec);
+}
+
+// Starts the server on a generation and has the driver look at all of it.
+Status Backups::StartOn(const OpContext& ctx, std::uint64_t generation) {
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context_.datastore.server(), "server_control", context_.datastore));
+  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
+  RETURN_IF_ERROR(context_.host.SwitchGeneration(generation));
+  KillPoint("restore_server.switched");
+  RETURN_IF_ERROR(server->Start(ctx.WithBudget(kStartBudget)));
+  KillPoint("restore_server.started");
+  return engine->Settle(ctx.WithBudget(kSettleBudget));
+}
+
+Status Backups::GoBack(const OpContext& ctx, std::uint64_t generation) {
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context_.datastore.server(), "server_control", context_.datastore));
+  RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));
+  RETURN_IF_ERROR(context_.host.SwitchGeneration(generation));
+  KillPoint("restore_server.went_back");
+  return server->Start(ctx.WithBudget(kStartBudget));
+}
+
+// From here on a cancel is not heard: the server is down, and what is begun is ended.
+Status Backups::SwitchTo(operations::Running& running, internal::GenerationPlan& plan) {
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context_.datastore.server(), "server_control", context_.datastore));
+  const OpContext& ctx = running.ctx();
+  RETURN_IF_ERROR(ctx.Poll());
+  plan.set_switching(true);
+  RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+  KillPoint("restore_server.switching");
+  ctx.BeginStep("switch", 15);
+  const OpContext unstoppable = ctx.ForCleanup(kStopBudget + kStartBudget + kSettleBudget);
+  RETURN_IF_ERROR(server->Stop(unstoppable.WithBudget(kStopBudget)));
+  KillPoint("restore_server.stopped");
+  Status started = StartOn(unstoppable, plan.new_generation());
+  if (started.ok()) {
+    plan.set_settled(true);
+    return running.SavePlan(Serialise(plan));
+  }
+  ctx.Say("the server does not run on the restored files; going back");
+  const Status back = GoBack(ctx.ForCleanup(kUndoBudget), plan.old_generation());
+  context_.monitor.Refresh();
+  started = std::move(started).Wrap("the server does not run on the restored files");
+  if (back.ok()) return std::move(started).WithHint("it runs on the files that it had before");
+  return std::move(started).WithHint(
+      fmt::format("going back to the files that it had before failed too: {}", back.FullMessage()));
+}
+
+Status Backups::RemoveOtherGenerations() {
+  ASSIGN_OR_RETURN(const std::vector<std::uint64_t> numbers, context_.volume.Numbers());
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, context_.volume.CurrentNumber());
+  for (const std::uint64_t number : numbers) {
+    if (number != current) RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
+  }
+  return Ok();
+}
+
+Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
+                                 const internal::Manifest& manifest) {
+  const OpContext& ctx = running.ctx();
+  RETURN_IF_ERROR(CheckRoom(context_.volume, manifest));
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> old, context_.volume.CurrentNumber());
+  internal::GenerationPlan plan;
+  plan.set_old_generation(old.value_or(0));
+  RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+  KillPoint("restore_server.planned");
+  ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
+  plan.set_new_generation(generation.number);
+  KillPoint("restore_server.generation_made");
+  RETURN_IF_ERROR(UnpackAll(ctx, place, manifest, generation));
+  KillPoint("restore_server.completed");
+  RETURN_IF_ERROR(SwitchTo(running, plan));
+  KillPoint("restore_server.settled");
+  context_.monitor.Refresh();
+  return Ok();
+}
+
+Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& place,
+                                             const internal::Manifest& manifest,
+                                             const v1::RestoreBackupRequest& request) {
+  RETURN_IF_ERROR(PhysicalEngine().status());
+  if (request.databases_size() > 0) {
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "backup '{}' is physical: it can only be restored as a whole", manifest.id())
+        .WithHint("leave the databases out, or use a logical backup");
+  }
+  if (!request.replace_everything()) {
+    return Error(Code::kFailedPrecondition, "CONFIRMATION_REQUIRED",
+                 "restoring backup '{}' replaces all databases and users that the server has now",
+                 manifest.id())
+        .WithHint(
+            "if that is meant: replace_everything (`dbagentctl backup restore "
+            "--replace-everything`)");
+  }
+  ASSIGN_OR_RETURN(
+      const operations::Record record,
+      context_.operations.Submit(
+          {"backup.restore_server", {}, call.caller, request.request_id(), Serialise(request)},
+          [this, place, manifest](operations::Running& running) -> Status {
+            running.SetBackupId(manifest.id());
+            Status restored = RunRestoreServer(running, place, manifest);
+            const Status removed = RemoveOtherGenerations();
+            if (removed.ok()) return restored;
+            telemetry::LogError("restore.cleanup_failed", "files of a restore could not be removed",
+                                removed);
+            running.AddNote("files that are not needed could not be removed: " +
+                            removed.FullMessage());
+            return restored;
+          }));
+  return ToProto(record);
+}
+
+// Before `switching` the running server was not touched. After it the new generation is whole and
+// proven: forward if the server runs on it, else back.
+Status Backups::RecoverRestoreServer(operations::Running& running) {
+  if (running.plan().empty()) return NotBegun(running);
+  ASSIGN_OR_RETURN(const auto plan, Parse<internal::GenerationPlan>(running.plan()));
+  if (!plan.switching()) {
+    RETURN_IF_ERROR(RemoveOtherGenerations());
+    return Error(Code::kAborted, "INTERRUPTED",
+                 "the agent was stopped while it restored; the server was not touched")
+        .WithHint("restore again");
+  }
+  if (plan.settled()) return RemoveOtherGenerations();
+  const OpContext ctx = running.ctx().ForCleanup(kUndoBudget);
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context_.datastore.server(), "server_control", context_.datastore));
+  RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));
+  const Status started = StartOn(ctx, plan.new_generation());
+  const std::string why = started.FullMessage();
+  if (!started.ok()) RETURN_IF_ERROR(GoBack(ctx, plan.old_generation()));
+  context_.monitor.Refresh();
+  RETURN_IF_ERROR(RemoveOtherGenerations());
+  if (started.ok()) return Ok();
+  return Error(Code::kAborted, "INTERRUPTED",
+               "the agent was stopped while it restored; the server did not run on the restored "
+               "files and went back to those that it had: {}",
+               why);
+}
+
+}  // namespace dbagent::workflows

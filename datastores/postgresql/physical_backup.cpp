@@ -1,0 +1,190 @@
+#include "datastores/postgresql/physical_backup.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/base/kill_point.h"
+#include "agent/stream/tool_stream.h"
+#include "datastores/postgresql/base_backup.h"
+#include "datastores/postgresql/tablespace_map.h"
+#include "datastores/postgresql/tools.h"
+
+namespace dbagent::datastore::postgresql {
+namespace {
+
+// What must stay free on the volume while a backup holds log back.
+constexpr std::uint64_t kLeastFree = 512ULL << 20U;
+constexpr std::chrono::milliseconds kPollPause(100);
+constexpr std::size_t kMostNamed = 20;
+
+class TextSource : public stream::Source {
+ public:
+  explicit TextSource(std::string_view text) : text_(text) {}
+  Result<std::size_t> Read(const OpContext&, std::span<std::byte> buffer) override {
+    const std::size_t count = std::min(buffer.size(), text_.size());
+    std::copy_n(AsBytes(text_).begin(), count, buffer.begin());
+    text_.remove_prefix(count);
+    return count;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+class Discard : public stream::Sink {
+ public:
+  Status Write(const OpContext&, Bytes) override { return Ok(); }
+};
+
+std::map<std::string, std::string> Of(const os::Generation& generation) {
+  return {{"generation", std::to_string(generation.number)}};
+}
+
+}  // namespace
+
+Result<std::uint64_t> PostgresPhysicalBackup::EstimateBytes(const OpContext& ctx) {
+  ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      session->Query(ctx, "SELECT sum(pg_tablespace_size(oid))::bigint FROM pg_tablespace"));
+  const std::string text = rows.Text(0, 0);
+  std::uint64_t bytes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return bytes;
+}
+
+Result<PhysicalFacts> PostgresPhysicalBackup::Take(const OpContext& ctx, ArchiveWriter& archives) {
+  PhysicalFacts facts;
+  {
+    ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
+    ASSIGN_OR_RETURN(const Rows rows,
+                     session->Query(ctx,
+                                    "SELECT current_setting('server_version'), system_identifier "
+                                    "FROM pg_control_system()"));
+    facts.server_version = rows.Text(0, 0);
+    facts.notes["system_identifier"] = rows.Text(0, 1);
+  }
+  facts.tool = "BASE_BACKUP " + facts.server_version;
+  facts.notes["major"] = std::to_string(server_.info.major);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Connection> session,
+                   server_.pool.ConnectForReplication(ctx));
+  const auto room = [&]() -> Status {
+    ASSIGN_OR_RETURN(const std::uint64_t free, os::FreeBytes(server_.settings.volume.root()));
+    if (free >= kLeastFree) return Ok();
+    return Error(Code::kResourceExhausted, "NO_SPACE",
+                 "unable to go on: the volume has {} bytes left, and the server's log grows while "
+                 "the backup runs",
+                 free)
+        .WithHint("make the volume larger, or take the backup when less is written");
+  };
+  RETURN_IF_ERROR(room());
+  BaseBackup backup(*session, archives, room);
+  ASSIGN_OR_RETURN(const BaseBackupFacts said, backup.Take(ctx));
+  facts.notes["start_lsn"] = said.start_lsn;
+  facts.notes["end_lsn"] = said.end_lsn;
+  facts.notes["timeline"] = said.timeline;
+  return facts;
+}
+
+Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& spec,
+                                      stream::Source& source) {
+  std::map<std::string, std::string> parameters = Of(spec.generation);
+  if (spec.archive == "base.tar") {
+    return stream::FeedExtract(ctx, server_.host, {kExtractData, parameters, -1, -1, {}}, source);
+  }
+  if (spec.archive == "backup_manifest") {
+    // for pg_verifybackup; what it would find, our own digests have found
+    Discard discard;
+    return stream::Pump(ctx, source, discard).status();
+  }
+  const std::string oid = spec.archive.substr(0, spec.archive.find('.'));
+  if (spec.archive != oid + ".tar" || oid.empty() ||
+      oid.find_first_not_of("0123456789") != std::string::npos) {
+    return Error(Code::kDataLoss, "ARCHIVE_REFUSED", "no archive of PostgreSQL is called '{}'",
+                 spec.archive);
+  }
+  parameters["oid"] = oid;
+  return stream::FeedExtract(ctx, server_.host, {kExtractTablespace, parameters, -1, -1, {}},
+                             source);
+}
+
+Status PostgresPhysicalBackup::PutFile(const OpContext& ctx, const os::Generation& generation,
+                                       const std::string& name, const std::string& content) {
+  std::map<std::string, std::string> parameters = Of(generation);
+  parameters["name"] = name;
+  TextSource source(content);
+  return stream::FeedExtract(ctx, server_.host, {kPutFile, parameters, -1, -1, {}}, source);
+}
+
+Status PostgresPhysicalBackup::Complete(const OpContext& ctx, const UnpackSpec& spec) {
+  const os::Path data = spec.generation.data;
+  ASSIGN_OR_RETURN(std::string major, os::ReadFile(data / "PG_VERSION"));
+  major = major.substr(0, major.find('\n'));
+  if (major != std::to_string(server_.info.major)) {
+    return Error(Code::kFailedPrecondition, "VERSION_UNSUPPORTED",
+                 "the backup is of PostgreSQL {}, here is {}", major, server_.info.version)
+        .WithHint("restore it where that version is installed, or use a logical backup");
+  }
+  ASSIGN_OR_RETURN(const bool label, os::Exists(data / "backup_label"));
+  if (!label) {
+    return Error(
+        Code::kDataLoss, "ARCHIVE_CORRUPT",
+        "the backup has no backup_label: without it recovery would begin at a wrong place");
+  }
+  ASSIGN_OR_RETURN(const bool has_map, os::Exists(data / "tablespace_map"));
+  if (has_map) {
+    ASSIGN_OR_RETURN(const std::string map, os::ReadFile(data / "tablespace_map"));
+    ASSIGN_OR_RETURN(const std::string moved, MoveTablespaces(map, spec.generation.tablespaces));
+    RETURN_IF_ERROR(PutFile(ctx, spec.generation, "tablespace_map", moved));
+  }
+  KillPoint("postgresql.restore.completing");
+  return PutFile(ctx, spec.generation, "recovery.signal", "");
+}
+
+Status PostgresPhysicalBackup::AwaitEndOfRecovery(const OpContext& ctx) {
+  for (;;) {
+    RETURN_IF_ERROR(ctx.Poll());
+    ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
+    ASSIGN_OR_RETURN(const Rows rows, session->Query(ctx, "SELECT pg_is_in_recovery()"));
+    if (!rows.True(0, 0)) return Ok();
+    RETURN_IF_ERROR(session->Run(
+        ctx,
+        fmt::format("SELECT pg_sleep({})", std::chrono::duration<double>(kPollPause).count())));
+  }
+}
+
+// Relations whose first file is not there.
+Status PostgresPhysicalBackup::CheckFiles(const OpContext& ctx, const std::string& database,
+                                          std::vector<std::string>& missing) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Connection> session, server_.pool.Connect(ctx, database));
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      session->Query(ctx,
+                     "SELECT c.oid::regclass::text FROM pg_class c WHERE "
+                     "pg_relation_filepath(c.oid) IS NOT NULL AND c.relpersistence <> 't' AND "
+                     "(pg_stat_file(pg_relation_filepath(c.oid), true)).size IS NULL"));
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    missing.push_back(database + ": " + rows.Text(row, 0));
+  return Ok();
+}
+
+Status PostgresPhysicalBackup::Settle(const OpContext& ctx) {
+  RETURN_IF_ERROR(AwaitEndOfRecovery(ctx));
+  std::vector<std::string> missing;
+  std::vector<std::string> databases;
+  {
+    ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
+    ASSIGN_OR_RETURN(const Rows rows,
+                     session->Query(ctx, "SELECT datname FROM pg_database WHERE datallowconn"));
+    for (std::size_t row = 0; row < rows.size(); ++row) databases.push_back(rows.Text(row, 0));
+  }
+  for (const std::string& database : databases) RETURN_IF_ERROR(CheckFiles(ctx, database, missing));
+  if (missing.empty()) return Ok();
+  std::string list;
+  for (std::size_t i = 0; i < std::min(missing.size(), kMostNamed); ++i)
+    list += (i == 0 ? "" : ", ") + missing[i];
+  return Error(Code::kDataLoss, "DATA_UNREADABLE", "{} tables have no file: {}", missing.size(),
+               list);
+}
+
+}  // namespace dbagent::datastore::postgresql

@@ -1,0 +1,142 @@
+// Physical backups of the real agent: everything lost, everything back.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/e2e/agent_process.h"
+
+namespace dbagent::tests {
+namespace {
+
+using v1::BackupService;
+
+// A prepared instance of its own for each test, since each loses everything.
+class PostgresqlPhysical : public testing::Test {
+ protected:
+  void SetUp() override {
+    agent_.Start();
+    v1::PrepareInstanceRequest request;
+    request.add_allowed_networks("127.0.0.0/8");
+    request.add_databases()->set_name("shop");
+    v1::NewUser& user = *request.add_users();
+    user.mutable_user()->mutable_id()->set_name("app");
+    user.set_password("pw");
+    v1::DatabaseGrant& grant = *user.add_grants();
+    grant.set_database("shop");
+    grant.set_set(v1::ALL);
+    agent_.Prepare(request);
+    Run("CREATE TABLE t AS SELECT n, md5(n::text) AS h FROM generate_series(1, 50000) n");
+    Run("CREATE INDEX ON t (h)");
+  }
+
+  ClientSession::Table Ask(const std::string& sql) {
+    auto session = TheTraits().log_in(agent_.port(), {"app", Secret("pw"), "shop"});
+    EXPECT_TRUE(session.ok()) << session.status().ToString();
+    if (!session.ok()) return {};
+    auto rows = (*session)->Query(sql);
+    EXPECT_TRUE(rows.ok()) << rows.status().ToString();
+    return rows.ok() ? *std::move(rows) : ClientSession::Table();
+  }
+  void Run(const std::string& sql) { Ask(sql); }
+  ClientSession::Table Sum() {
+    return Ask("SELECT count(*), md5(string_agg(h, '' ORDER BY n)) FROM t");
+  }
+
+  v1::Operation Backup() {
+    v1::CreateBackupRequest request;
+    request.set_method(v1::BACKUP_METHOD_PHYSICAL);
+    v1::Operation operation;
+    const Outcome outcome =
+        Call<BackupService>(agent_, &BackupService::Stub::Create, request, operation);
+    EXPECT_EQ(outcome.reason, "OK") << outcome.status.error_message();
+    return outcome.ok() ? agent_.Finish(operation) : operation;
+  }
+  Outcome AskToRestore(const std::string& backup, bool replace, v1::Operation& operation) {
+    v1::RestoreBackupRequest request;
+    request.set_backup_id(backup);
+    request.set_replace_everything(replace);
+    return Call<BackupService>(agent_, &BackupService::Stub::Restore, request, operation);
+  }
+  v1::Operation Restore(const std::string& backup) {
+    v1::Operation operation;
+    const Outcome outcome = AskToRestore(backup, true, operation);
+    EXPECT_EQ(outcome.reason, "OK") << outcome.status.error_message();
+    return outcome.ok() ? agent_.Finish(operation) : operation;
+  }
+  std::vector<std::uint64_t> Generations() {
+    Result<std::vector<std::uint64_t>> numbers = agent_.volume().Numbers();
+    EXPECT_TRUE(numbers.ok()) << numbers.status().ToString();
+    return numbers.ok() ? *std::move(numbers) : std::vector<std::uint64_t>();
+  }
+
+  AgentProcess agent_;
+};
+
+TEST_F(PostgresqlPhysical, EverythingLostComesBack) {
+  const ClientSession::Table before = Sum();
+  const v1::Operation made = Backup();
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
+  Run("DROP TABLE t");
+  ASSERT_TRUE(os::RemoveTree(agent_.volume().current() / "data" / "base").ok());
+  const v1::Operation restored = Restore(made.backup_id());
+  ASSERT_EQ(restored.state(), v1::SUCCEEDED) << restored.DebugString() << agent_.log();
+  EXPECT_EQ(Sum(), before);
+  Run("CREATE TABLE written_again (n int)");
+  EXPECT_EQ(Generations(), std::vector<std::uint64_t>{2});
+  // and the restored server can be backed up and restored again
+  const v1::Operation again = Backup();
+  ASSERT_EQ(again.state(), v1::SUCCEEDED) << again.DebugString();
+  ASSERT_EQ(Restore(again.backup_id()).state(), v1::SUCCEEDED);
+  EXPECT_EQ(Sum(), before);
+}
+
+TEST_F(PostgresqlPhysical, IsNotRestoredWithoutTheWord) {
+  const v1::Operation made = Backup();
+  v1::Operation operation;
+  const Outcome outcome = AskToRestore(made.backup_id(), false, operation);
+  EXPECT_EQ(outcome.reason, "CONFIRMATION_REQUIRED");
+  EXPECT_NE(outcome.hint, "");
+}
+
+TEST_F(PostgresqlPhysical, OneThatWasAlteredIsRefusedAndTheServerRunsOn) {
+  const v1::Operation made = Backup();
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
+  const pid_t server = agent_.server_pid();
+  os::Path chunk;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(agent_.store_directory)) {
+    if (entry.path().extension() == ".zst") chunk = std::max(chunk, entry.path());
+  }
+  ASSERT_FALSE(chunk.empty());
+  {
+    std::fstream file(chunk, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(100);
+    file.put('x');
+  }
+  const v1::Operation restored = Restore(made.backup_id());
+  EXPECT_EQ(restored.state(), v1::FAILED);
+  EXPECT_EQ(restored.error().reason(), "BACKUP_CORRUPT");
+  EXPECT_NE(restored.error().message().find(".zst"), std::string::npos) << restored.DebugString();
+  EXPECT_EQ(agent_.server_pid(), server);
+  EXPECT_EQ(Generations(), std::vector<std::uint64_t>{1});
+  EXPECT_EQ(Sum()[0][0], "50000");
+}
+
+TEST_F(PostgresqlPhysical, AServerThatDoesNotStartOnTheBackupGoesBackToItsOldFiles) {
+  const v1::Operation made = Backup();
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
+  Run("CREATE TABLE newer (n int)");
+  // what the server reads at its start cannot be used with the backup's control file
+  const os::Path file = agent_.volume().config() / "postgresql.conf";
+  Result<std::string> text = os::ReadFile(file);
+  ASSERT_TRUE(text.ok()) << text.status().ToString();
+  ASSERT_TRUE(os::WriteFileAtomic(file, *text + "recovery_target_timeline = '99'\n", 0644).ok());
+  const v1::Operation restored = Restore(made.backup_id());
+  EXPECT_EQ(restored.state(), v1::FAILED) << restored.DebugString();
+  EXPECT_EQ(restored.error().reason(), "SERVER_START_FAILED") << restored.DebugString();
+  EXPECT_TRUE(agent_.BecomesHealthy());
+  EXPECT_EQ(Ask("SELECT count(*) FROM newer"), (ClientSession::Table{{"0"}}));
+  EXPECT_EQ(Generations(), std::vector<std::uint64_t>{1});
+}
+
+}  // namespace
+}  // namespace dbagent::tests
