@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -309,6 +310,24 @@ struct LoadSpec {
   // PostgreSQL: the dump's statements, and the code of its owners that they call, run as a
   // superuser. Only for dumps of databases whose every creator may have root.
   bool run_as_superuser = false;
+  // Who takes the place of missing owners and DEFINERs. None: these are made, as accounts that
+  // nobody can log in to, with rights in this database only.
+  std::optional<UserId> owner = {};
+  // MySQL: called before such an account is made. When the load does not end well the caller drops
+  // it. (PostgreSQL marks such roles, and drops those that own nothing any more by itself.)
+  std::function<Status(const UserId&)> before_account = {};
+};
+
+struct LoadUsersSpec {
+  enum class Part : std::uint8_t {
+    kAccounts,  // before databases are loaded
+    kRights,    // after it: grants may name what is in them
+  };
+  Part part = Part::kAccounts;
+  std::vector<UserId> made = {};  // kRights: whose; others are left as they are
+  // kAccounts: called before each account is made.
+  std::function<Status(const UserId&)> before_account = {};
+  std::function<void(const std::string&)> note = {};  // for people: what was left out
 };
 
 class LogicalBackup {
@@ -321,10 +340,22 @@ class LogicalBackup {
   virtual Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
                                  stream::Sink& sink) = 0;
   // Creates the database and loads it. DATABASE_EXISTS (then nothing was touched), TOOL_FAILED,
-  // FIELD_UNSUPPORTED, LOAD_NEEDS_SUPERUSER (FAILED_PRECONDITION; PostgreSQL: the dump has what
-  // only a superuser can make), LOADERS_BUSY; after any other error the database may exist in part:
-  // the caller drops it. What belonged to owners that are missing becomes nobody's.
+  // FIELD_UNSUPPORTED, USER_NOT_FOUND (owner), LOAD_NEEDS_SUPERUSER (FAILED_PRECONDITION;
+  // PostgreSQL: the dump has what only a superuser can make), LOADERS_BUSY; after any other error
+  // the database may exist in part: the caller drops it.
   virtual Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) = 0;
+
+  // Users' accounts and roles with their passwords as the server stores them, attributes,
+  // memberships, and those of their rights that Dump leaves out. Reserved ones and an enabled root
+  // are not among them.
+  virtual Status DumpUsers(const OpContext& ctx, stream::Sink& sink) = 0;
+  // Makes those that do not exist, as they were; the others are not touched. CORRUPT_DUMP. On
+  // failure the caller drops what before_account named.
+  virtual Status LoadUsers(const OpContext& ctx, const LoadUsersSpec& spec,
+                           stream::Source& source) = 0;
+  // Accounts that before_account named, after the databases that name them are gone. Those that are
+  // not there are fine.
+  virtual Status DropUsers(const OpContext& ctx, const std::vector<UserId>& users) = 0;
 };
 
 // ---- PhysicalBackup

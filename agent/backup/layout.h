@@ -23,6 +23,8 @@ inline constexpr const char* kManifestName = "manifest";
 std::string ChunkName(std::uint64_t stream, std::uint64_t number);  // `chunks/0003/00000042.zst`
 std::string IndexName(std::uint64_t stream, std::uint64_t number);  // `index/0003/0000`
 
+// Of a logical backup of all databases: the users (datastores/user_text.h).
+inline constexpr const char* kUsersStream = "users.sql";
 // `databases/<name>.sql` with every byte but letters, digits, - and _ as %XX.
 std::string StreamNameOfDatabase(const std::string& database);
 

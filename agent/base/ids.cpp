@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -63,6 +64,15 @@ std::string FormatTime(WallTime time) {
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03d}Z",
                      fmt::gmtime(static_cast<std::time_t>(since / 1000)), since % 1000);
+}
+
+bool IsUuid(std::string_view text) {
+  constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return text.size() == kForm.size() &&
+         std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) {
+           const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           return form == 'x' ? hex : c == form;
+         });
 }
 
 }  // namespace dbagent

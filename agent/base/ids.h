@@ -17,6 +17,8 @@ bool IsId(std::string_view text);
 
 // A random (version 4) UUID in lower case, RFC 4122.
 std::string NewUuid();
+// Whether `text` is one, in lower case.
+bool IsUuid(std::string_view text);
 
 // `2026-11-23T15:30:12.345Z` (RFC 3339, UTC, milliseconds).
 std::string FormatTime(WallTime time);

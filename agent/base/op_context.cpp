@@ -43,6 +43,10 @@ OpContext OpContext::WithBudget(std::chrono::milliseconds span) const {
   return child;
 }
 
+OpContext OpContext::WithStop(std::shared_ptr<StopSwitch> stop) const {
+  return OpContext(std::move(stop), deadline_, operation_id_, progress_);
+}
+
 OpContext OpContext::ForCleanup(std::chrono::milliseconds span) const {
   return OpContext(nullptr, Deadline::After(span), operation_id_, progress_);
 }

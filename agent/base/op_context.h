@@ -82,6 +82,8 @@ class OpContext {
   Deadline deadline() const { return deadline_; }
   const std::string& operation_id() const { return operation_id_; }
   OpContext WithBudget(std::chrono::milliseconds span) const;
+  // With another stop switch, deadline and the rest as here.
+  OpContext WithStop(std::shared_ptr<StopSwitch> stop) const;
   // For what must still be done after a stop (closing, undoing): same operation, own budget, no
   // stop.
   OpContext ForCleanup(std::chrono::milliseconds span) const;

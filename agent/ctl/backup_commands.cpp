@@ -1,5 +1,6 @@
 #include "agent/base/bytes.h"
 #include "agent/ctl/session.h"
+#include "agent/ctl/specs.h"
 #include "dbagent/v1/backup.grpc.pb.h"
 
 namespace dbagent::ctl {
@@ -36,12 +37,15 @@ struct BackupOptions {
   std::vector<std::string> databases, restore_as;
   std::uint32_t level = 0;
   bool physical = false, replace_everything = false;
-  bool run_as_superuser = false;
+  bool run_as_superuser = false, with_users = false;
+  std::string owner, instance;
+  std::uint32_t parallel = 0;
 };
 
 void List(Session& session, const BackupOptions& options) {
   v1::ListBackupsRequest request;
   request.set_store(options.store);
+  request.set_instance_id(options.instance);
   request.mutable_page()->set_page_size(1000);
   v1::ListBackupsResponse all;
   const bool listed =
@@ -56,6 +60,10 @@ void Restore(Session& session, const BackupOptions& options) {
   request.set_backup_id(options.id);
   request.set_replace_everything(options.replace_everything);
   request.set_run_as_superuser(options.run_as_superuser);
+  request.set_with_users(options.with_users);
+  request.set_parallel(options.parallel);
+  request.set_instance_id(options.instance);
+  if (!options.owner.empty()) *request.mutable_owner() = ReadUserName(options.owner);
   for (std::size_t i = 0; i < options.databases.size(); ++i) {
     v1::RestoreTarget& target = *request.add_databases();
     target.set_database(options.databases[i]);
@@ -84,12 +92,15 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   create->add_flag("--physical", options->physical,
                    "the server's files as a whole, instead of SQL of each database");
   create->add_option("--level", options->level, "zstd level, 1 to 19 (default 1)");
+  create->add_option("--parallel", options->parallel,
+                     "how many databases at a time, 1 to 16 (default 2)");
   create->callback([&session, options] {
     v1::CreateBackupRequest request;
     request.set_request_id(session.RequestId());
     request.set_store(options->store);
     request.set_compression_level(options->level);
     request.set_method(options->physical ? v1::BACKUP_METHOD_PHYSICAL : v1::BACKUP_METHOD_LOGICAL);
+    request.set_parallel(options->parallel);
     for (const std::string& name : options->databases) request.add_databases(name);
     v1::Operation operation;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Create, request, operation))
@@ -108,21 +119,31 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   restore->add_flag("--run-as-superuser", options->run_as_superuser,
                     "PostgreSQL: also load what only a superuser can make; DANGER: whoever could "
                     "create something in a dumped database can become superuser by it");
+  restore->add_flag("--with-users", options->with_users,
+                    "also make the backup's users that do not exist, with passwords and rights");
+  restore->add_option("--owner", options->owner,
+                      "who takes the place of owners or definers that do not exist: NAME[@HOST]; "
+                      "default: they are made, without login");
+  restore->add_option("--parallel", options->parallel,
+                      "how many databases at a time, 1 to 16 (default 2)");
+  restore->add_option("--instance", options->instance, "the id of another instance, whose it is");
   restore->callback([&session, options] {
     if (options->restore_as.size() > options->databases.size())
       throw CLI::ValidationError("--as", "there is no --database that it belongs to");
     Restore(session, *options);
   });
 
-  add("list", "all of this instance, newest first")->callback([&session, options] {
-    List(session, *options);
-  });
+  CLI::App* list = add("list", "all of this instance, newest first");
+  list->add_option("--instance", options->instance, "of another instance: its id");
+  list->callback([&session, options] { List(session, *options); });
 
   CLI::App* get = add("get", "one of them");
   get->add_option("ID", options->id, "which")->required();
+  get->add_option("--instance", options->instance, "the id of another instance, whose it is");
   get->callback([&session, options] {
     v1::GetBackupRequest request;
     request.set_store(options->store);
+    request.set_instance_id(options->instance);
     request.set_id(options->id);
     v1::Backup answer;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Get, request, answer)) {

@@ -28,6 +28,7 @@ std::string InstanceTable(const v1::Instance& instance) {
 struct PrepareOptions {
   std::uint64_t memory_mib = 0;
   std::vector<std::string> networks, databases, users;
+  std::string from_backup, from_instance, from_store;
 };
 
 void Prepare(Session& session, const PrepareOptions& options) {
@@ -38,6 +39,12 @@ void Prepare(Session& session, const PrepareOptions& options) {
   for (const std::string& name : options.databases) request.add_databases()->set_name(name);
   for (const std::string& spec : options.users) {
     if (!session.Succeeded(ReadNewUser(spec, *request.add_users()))) return;
+  }
+  if (!options.from_backup.empty()) {
+    v1::BackupSource& source = *request.mutable_from_backup();
+    source.set_store(options.from_store);
+    source.set_instance_id(options.from_instance);
+    source.set_backup_id(options.from_backup);
   }
   v1::Operation operation;
   if (session.Call<v1::InstanceService>(&v1::InstanceService::Stub::Prepare, request, operation))
@@ -110,6 +117,13 @@ void AddInstanceCommands(CLI::App& app, Session& session) {
       "--user", options->users,
       "a user to make: NAME[@HOST],password-file=FILE[,DATABASE=read-only|read-write|all]…; may be "
       "repeated");
+  CLI::Option* from = prepare->add_option(
+      "--from-backup", options->from_backup,
+      "make it of this backup, with its databases and users, instead of an empty server");
+  from->needs(prepare->add_option("--from-instance", options->from_instance,
+                                  "the id of the instance that was backed up"));
+  prepare->add_option("--from-store", options->from_store,
+                      "the backup's store; default: the settings' default one");
   prepare->callback([&session, options] { Prepare(session, *options); });
 
   instance->add_subcommand("start", "start the server")->callback([&session] {

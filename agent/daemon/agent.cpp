@@ -99,8 +99,8 @@ Status Agent::OpenOperations() {
       workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
-  instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_);
   backups_ = std::make_unique<workflows::Backups>(*context_);
+  instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_, *backups_);
   databases_->RegisterRecovery();
   backups_->RegisterRecovery();
   users_->RegisterRecovery();

@@ -29,6 +29,7 @@ constexpr Kind kKinds[] = {
     {"user.disable_root", kShared, "", kNone, "user", kExclusive, false},
     {"backup.create", kShared, "backups", kExclusive, "database", kShared, true},
     {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true},
+    {"backup.restore_users", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.delete", kNone, "backups", kExclusive, "", kNone, false},
 };

@@ -21,7 +21,7 @@ namespace dbagent::operations {
 
 class ProgressMeter;
 
-// What a body sees of its own operation. Its thread only.
+// What a body sees of its own operation. One thread at a time.
 class Running {
  public:
   virtual ~Running() = default;

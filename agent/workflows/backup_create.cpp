@@ -3,6 +3,7 @@
 
 #include "agent/backup/chunk_writer.h"
 #include "agent/backup/layout.h"
+#include "agent/base/parallel.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
@@ -109,33 +110,57 @@ Result<std::vector<std::string>> Backups::WantedDatabases(
 }
 
 Status Backups::DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
-                           std::uint64_t number, const std::string& database, int level,
-                           internal::Stream& stream) {
-  ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
+                           std::uint64_t number, int level, internal::Stream& stream,
+                           const std::function<Status(stream::Sink&)>& dump) {
   backup::Repository repository(*place.store, place.instance);
   backup::ChunkWriter writer(ctx, *place.store, budget_,
                              {repository.Folder(backup), number, level, 2});
   CountingSink sink(writer);
-  ASSIGN_OR_RETURN(const datastore::DumpFacts facts, engine->Dump(ctx, database, sink));
+  RETURN_IF_ERROR(dump(sink));
   ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks, writer.Finish(ctx));
   KillPoint("backup.stream_dumped");
-  stream.set_name(backup::StreamNameOfDatabase(database));
-  stream.set_tool(facts.tool);
-  Describe(facts.database, *stream.mutable_database());
   return repository.WriteIndexes(ctx, backup, number, chunks, stream);
+}
+
+Status Backups::DumpDatabase(const OpContext& ctx, const Place& place, const std::string& backup,
+                             std::uint64_t number, const std::string& database, int level,
+                             internal::Stream& stream) {
+  ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
+  stream.set_name(backup::StreamNameOfDatabase(database));
+  return DumpStream(ctx, place, backup, number, level, stream,
+                    [&](stream::Sink& sink) -> Status {
+                      ASSIGN_OR_RETURN(const datastore::DumpFacts facts,
+                                       engine->Dump(ctx, database, sink));
+                      stream.set_tool(facts.tool);
+                      Describe(facts.database, *stream.mutable_database());
+                      return Ok();
+                    })
+      .Wrap(fmt::format("unable to back up database '{}'", database));
 }
 
 Status Backups::RunDumps(const OpContext& ctx, const Place& place,
                          const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
   ASSIGN_OR_RETURN(const std::vector<std::string> databases, WantedDatabases(ctx, request));
-  for (std::size_t i = 0; i < databases.size(); ++i) {
-    ctx.BeginStep("dump", 95.0 / static_cast<double>(databases.size()));
-    ctx.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
-    RETURN_IF_ERROR(DumpStream(ctx, place, manifest.id(), i, databases[i], Level(request),
-                               *manifest.add_streams())
-                        .Wrap(fmt::format("unable to back up database '{}'", databases[i])));
+  ASSIGN_OR_RETURN(const unsigned at_a_time, AtATime(request.parallel()));
+  const int level = Level(request);
+  ctx.BeginStep("dump", 95);
+  // users first: one that goes away meanwhile is then rather too many than too few
+  if (request.databases().empty()) {
+    ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
+    internal::Stream& users = *manifest.add_streams();
+    users.set_name(backup::kUsersStream);
+    RETURN_IF_ERROR(DumpStream(ctx, place, manifest.id(), 0, level, users, [&](stream::Sink& sink) {
+                      return engine->DumpUsers(ctx, sink);
+                    }).Wrap("unable to back up the users"));
   }
-  return Ok();
+  const std::size_t first = static_cast<std::size_t>(manifest.streams_size());
+  for (std::size_t i = 0; i < databases.size(); ++i) manifest.add_streams();
+  return ForEachParallel(
+      ctx, databases.size(), at_a_time, [&](const OpContext& part, std::size_t i) {
+        part.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
+        return DumpDatabase(part, place, manifest.id(), first + i, databases[i], level,
+                            *manifest.mutable_streams(static_cast<int>(first + i)));
+      });
 }
 
 Status Backups::RunPhysical(const OpContext& ctx, const Place& place,
@@ -192,6 +217,7 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
                  "compression_level is {}, 1 to {} are allowed", request.compression_level(),
                  kHighestLevel);
   }
+  RETURN_IF_ERROR(AtATime(request.parallel()).status());
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   ASSIGN_OR_RETURN(const Place place, Find(request.store()));
   if (request.method() == v1::BACKUP_METHOD_PHYSICAL) {

@@ -25,7 +25,15 @@ Result<datastore::DatabaseAdmin*> Backups::Databases() const {
   return Require(context_.datastore.databases(), "database_admin", context_.datastore);
 }
 
-Result<Backups::Place> Backups::Find(const std::string& store) const {
+Result<unsigned> AtATime(std::uint32_t asked) {
+  constexpr unsigned kMost = 16;
+  if (asked == 0) return kDefaultAtATime;
+  if (asked <= kMost) return static_cast<unsigned>(asked);
+  return Error(Code::kInvalidArgument, "VALUE_INVALID", "parallel is {}, 1 to {} are allowed",
+               asked, kMost);
+}
+
+Result<Backups::Place> Backups::Find(const std::string& store, const std::string& instance) const {
   const std::string& name = store.empty() ? context_.settings.default_store : store;
   const auto found = stores_.find(name);
   if (found == stores_.end()) {
@@ -36,6 +44,11 @@ Result<Backups::Place> Backups::Find(const std::string& store) const {
                                : fmt::format("no store '{}'", store))
         .WithHint(known.empty() ? "define one under 'stores' in the agent's settings"
                                 : "stores of the settings: " + known);
+  }
+  if (!instance.empty()) {
+    if (IsUuid(instance)) return Place{name, found->second.get(), instance};
+    return Error(Code::kInvalidArgument, "VALUE_INVALID", "'{}' is no instance's id", instance)
+        .WithHint("`dbagentctl instance get` of that instance shows it");
   }
   ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record, ReadInstanceRecord(context_.volume));
   if (!record) return RequirePrepared(context_.volume);
@@ -70,7 +83,7 @@ v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store)
 }
 
 Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
   ASSIGN_OR_RETURN(
       const internal::Manifest manifest,
       backup::Repository(*place.store, place.instance).ReadManifest(call.Reading(), request.id()));
@@ -79,8 +92,8 @@ Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& re
 
 Result<v1::ListBackupsResponse> Backups::List(const Call& call,
                                               const v1::ListBackupsRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
-  const std::string list = "backups/" + place.name;
+  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  const std::string list = "backups/" + place.name + "/" + place.instance;
   ASSIGN_OR_RETURN(const PageAsked page, ReadPage(context_.operations, request.page(), list));
   backup::Repository repository(*place.store, place.instance);
   ASSIGN_OR_RETURN(std::vector<std::string> ids, repository.List(call.Reading()));
@@ -153,16 +166,10 @@ void Backups::RegisterRecovery() {
     ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
     return backup::Repository(*place.store, place.instance).Remove(running.ctx(), plan.backup_id());
   });
-  context_.operations.OnRecover("backup.restore", [this](operations::Running& running) -> Status {
-    if (running.plan().empty()) return NotBegun(running);
-    ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
-    if (plan.loaded()) return Ok();
-    RETURN_IF_ERROR(DropMade(running.ctx(), plan.databases()));
-    return Error(Code::kAborted, "INTERRUPTED",
-                 "the agent was stopped while it restored; the databases that it had made were "
-                 "dropped again")
-        .WithHint("restore again");
-  });
+  for (const char* kind : {"backup.restore", "backup.restore_users"}) {
+    context_.operations.OnRecover(
+        kind, [this](operations::Running& running) { return RecoverRestore(running); });
+  }
   context_.operations.OnRecover("backup.restore_server", [this](operations::Running& running) {
     return RecoverRestoreServer(running);
   });

@@ -8,6 +8,7 @@
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
 #include "agent/workflows/context.h"
+#include "agent/workflows/logical_restore.h"
 #include "dbagent/internal/plan.pb.h"
 #include "dbagent/v1/backup.pb.h"
 
@@ -30,15 +31,27 @@ class Backups {
   Result<v1::Backup> Get(const Call& call, const v1::GetBackupRequest& request);
   Result<v1::ListBackupsResponse> List(const Call& call, const v1::ListBackupsRequest& request);
 
- private:
-  struct Place {  // a store as a request names it
+  // Parts of a Prepare from a backup, which undoes them.
+  struct Place {  // a store as a request names it, and whose backups
     std::string name;
     storage::ObjectStore* store = nullptr;
     std::string instance;
   };
-  Result<Place> Find(const std::string& store) const;
-  Result<datastore::LogicalBackup*> Engine() const;
+  // Another instance's when `instance` is not empty. STORE_NOT_FOUND, VALUE_INVALID.
+  Result<Place> Find(const std::string& store, const std::string& instance = "") const;
+  // Its manifest, when it is of this datastore.
+  Result<internal::Manifest> ReadSource(const OpContext& ctx, const Place& place,
+                                        const std::string& backup) const;
+  // Physical: into a generation on which no server runs; makes it whole.
+  Status UnpackAll(const OpContext& ctx, const Place& place, const internal::Manifest& manifest,
+                   const os::Generation& generation);
+  // Logical: all databases and users, into a running server that has none.
+  Status LoadAll(operations::Running& running, const Place& place,
+                 const internal::Manifest& manifest);
   Result<datastore::PhysicalBackup*> PhysicalEngine() const;
+
+ private:
+  Result<datastore::LogicalBackup*> Engine() const;
   Result<datastore::DatabaseAdmin*> Databases() const;
 
   Result<std::vector<std::string>> WantedDatabases(const OpContext& ctx,
@@ -49,24 +62,17 @@ class Backups {
                   internal::Manifest& manifest);
   Status RunPhysical(const OpContext& ctx, const Place& place,
                      const v1::CreateBackupRequest& request, internal::Manifest& manifest);
+  // `dump` writes the stream's bytes.
   Status DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
-                    std::uint64_t number, const std::string& database, int level,
-                    internal::Stream& stream);
+                    std::uint64_t number, int level, internal::Stream& stream,
+                    const std::function<Status(stream::Sink&)>& dump);
+  Status DumpDatabase(const OpContext& ctx, const Place& place, const std::string& backup,
+                      std::uint64_t number, const std::string& database, int level,
+                      internal::Stream& stream);
 
-  // What a restore makes: a stream of the backup under a name.
-  struct Target {
-    internal::Stream stream;
-    std::string name;
-    bool run_as_superuser = false;
-  };
-  Result<std::vector<Target>> Targets(const internal::Manifest& manifest,
-                                      const v1::RestoreBackupRequest& request) const;
-  Status RunRestore(operations::Running& running, const Place& place, const std::string& backup,
-                    const std::vector<Target>& targets);
-  Status LoadStream(const OpContext& ctx, const Place& place, const std::string& backup,
-                    const Target& target, const std::vector<internal::Chunk>& chunks);
-  Status DropMade(const OpContext& ctx,
-                  const google::protobuf::RepeatedPtrField<std::string>& databases);
+  Result<LogicalRestoreSpec> WhatToRestore(const internal::Manifest& manifest,
+                                           const v1::RestoreBackupRequest& request) const;
+  Status RecoverRestore(operations::Running& running);
 
   // Of the whole server (physical_restore.cpp).
   Result<v1::Operation> RestoreServer(const Call& call, const Place& place,
@@ -74,8 +80,6 @@ class Backups {
                                       const v1::RestoreBackupRequest& request);
   Status RunRestoreServer(operations::Running& running, const Place& place,
                           const internal::Manifest& manifest);
-  Status UnpackAll(const OpContext& ctx, const Place& place, const internal::Manifest& manifest,
-                   const os::Generation& generation);
   Status SwitchTo(operations::Running& running, internal::GenerationPlan& plan);
   Status StartOn(const OpContext& ctx, std::uint64_t generation);
   Status GoBack(const OpContext& ctx, std::uint64_t generation);
@@ -86,6 +90,10 @@ class Backups {
   stream::BufferBudget budget_;
   std::map<std::string, std::unique_ptr<storage::ObjectStore>> stores_;
 };
+
+// How many databases at a time, as asked for. VALUE_INVALID.
+inline constexpr unsigned kDefaultAtATime = 2;
+Result<unsigned> AtATime(std::uint32_t asked);
 
 v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/workflows/backups.h"
 #include "agent/workflows/context.h"
 #include "agent/workflows/databases.h"
 #include "agent/workflows/users.h"
@@ -14,8 +15,8 @@ namespace dbagent::workflows {
 // Stop and Restart are finished by recovery.
 class Instances {
  public:
-  Instances(const Context& context, Databases& databases, Users& users)
-      : context_(context), databases_(databases), users_(users) {}
+  Instances(const Context& context, Databases& databases, Users& users, Backups& backups)
+      : context_(context), databases_(databases), users_(users), backups_(backups) {}
   void RegisterRecovery();
 
   Result<v1::Operation> Prepare(const Call& call, const v1::PrepareInstanceRequest& request);
@@ -29,6 +30,17 @@ class Instances {
   Status CheckPrepare(const v1::PrepareInstanceRequest& request) const;
   Status RunPrepare(operations::Running& running, const v1::PrepareInstanceRequest& request);
   Status UndoPrepare(const OpContext& ctx);
+  // What the server is made of: an empty data directory, or a backup.
+  struct Origin {
+    std::optional<Backups::Place> place;
+    internal::Manifest manifest;
+    bool physical() const { return place && manifest.method() == "physical"; }
+    bool logical() const { return place && manifest.method() != "physical"; }
+  };
+  Result<Origin> FindOrigin(const OpContext& ctx, const v1::PrepareInstanceRequest& request) const;
+  Status FillGeneration(const OpContext& ctx, const Origin& origin,
+                        const os::Generation& generation);
+  Status Settle(operations::Running& running, const Origin& origin);
   Status CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request);
   Status StartServer(const OpContext& ctx);
   void RegisterServerRecovery();
@@ -37,6 +49,7 @@ class Instances {
   const Context& context_;
   Databases& databases_;
   Users& users_;
+  Backups& backups_;
 };
 
 }  // namespace dbagent::workflows

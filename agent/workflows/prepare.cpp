@@ -78,6 +78,39 @@ Status Instances::CheckPrepare(const v1::PrepareInstanceRequest& request) const 
   return Ok();
 }
 
+Result<Instances::Origin> Instances::FindOrigin(const OpContext& ctx,
+                                                const v1::PrepareInstanceRequest& request) const {
+  Origin origin;
+  if (!request.has_from_backup()) return origin;
+  const v1::BackupSource& source = request.from_backup();
+  if (source.instance_id().empty()) {
+    return Error(Code::kInvalidArgument, "VALUE_INVALID",
+                 "unable to prepare: from_backup names no instance")
+        .WithHint("name the id of the instance that was backed up");
+  }
+  ASSIGN_OR_RETURN(origin.place, backups_.Find(source.store(), source.instance_id()));
+  ASSIGN_OR_RETURN(origin.manifest, backups_.ReadSource(ctx, *origin.place, source.backup_id()));
+  if (origin.physical()) RETURN_IF_ERROR(backups_.PhysicalEngine().status());
+  return origin;
+}
+
+Status Instances::FillGeneration(const OpContext& ctx, const Origin& origin,
+                                 const os::Generation& generation) {
+  if (origin.physical()) {
+    return backups_.UnpackAll(ctx, *origin.place, origin.manifest, generation);
+  }
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
+  ctx.BeginStep("initialise", 50);
+  return server->Initialise(ctx, {generation});
+}
+
+Status Instances::Settle(operations::Running& running, const Origin& origin) {
+  if (origin.logical()) return backups_.LoadAll(running, *origin.place, origin.manifest);
+  if (!origin.physical()) return Ok();
+  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, backups_.PhysicalEngine());
+  return engine->Settle(running.ctx());
+}
+
 Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request) {
   ctx.BeginStep("databases", 10);
   v1::CreateDatabasesResponse databases;
@@ -131,11 +164,12 @@ Status Instances::RunPrepare(operations::Running& running,
           ctx, {memory, {request.allowed_networks().begin(), request.allowed_networks().end()}})));
   KillPoint("prepare.configured");
 
-  ctx.BeginStep("initialise", 50);
+  ASSIGN_OR_RETURN(const Origin origin, FindOrigin(ctx, request));
   Result<os::Generation> generation = context_.host.MakeGeneration();
   if (!generation.ok()) return part("directories", std::move(generation).status());
   KillPoint("prepare.generation_made");
-  RETURN_IF_ERROR(part("initialise", server->Initialise(ctx, {*generation})));
+  RETURN_IF_ERROR(
+      part(origin.physical() ? "restore" : "initialise", FillGeneration(ctx, origin, *generation)));
   KillPoint("prepare.initialised");
   RETURN_IF_ERROR(part("switch", context_.host.SwitchGeneration(generation->number)));
   KillPoint("prepare.switched");
@@ -143,6 +177,7 @@ Status Instances::RunPrepare(operations::Running& running,
   ctx.BeginStep("start", 22);
   RETURN_IF_ERROR(part("start", server->Start(ctx)));
   KillPoint("prepare.started");
+  RETURN_IF_ERROR(part("restore", Settle(running, origin)));
   RETURN_IF_ERROR(CreateContents(ctx, request));
   KillPoint("prepare.contents_made");
 
@@ -183,6 +218,7 @@ Result<v1::Operation> Instances::Prepare(const Call& call,
   if (!record.ok() && record.status().code() != Code::kNotFound) return record.status();
   if (record.ok()) return ToProto(*record);
   RETURN_IF_ERROR(CheckPrepare(request));
+  RETURN_IF_ERROR(FindOrigin(call.Reading(), request).status());
   record = context_.operations.Submit(spec, [this, kept](operations::Running& running) -> Status {
     RETURN_IF_ERROR(CheckPrepare(*kept));  // again: now nobody else can prepare
     context_.monitor.SetPreparing(true);

@@ -1,5 +1,7 @@
 #include "datastores/mysql/accounts.h"
 
+#include "datastores/mysql/quote.h"
+
 namespace dbagent::datastore::mysql {
 namespace {
 
@@ -49,6 +51,19 @@ std::string AttributesClause(const UserAttributes& attributes) {
     clause += fmt::format(" WITH MAX_USER_CONNECTIONS {}", *attributes.max_connections);
   if (attributes.locked) clause += *attributes.locked ? " ACCOUNT LOCK" : " ACCOUNT UNLOCK";
   return clause;
+}
+
+Result<bool> GrantsTakePatterns(Server& server, const OpContext& ctx) {
+  if (server.dialect.mariadb()) return true;
+  ASSIGN_OR_RETURN(const Rows rows, Query(server, ctx, "ask for partial_revokes",
+                                          "SELECT @@GLOBAL.partial_revokes"));
+  return NumberOf(rows.front()[0]) == 0;  // with it, names in grants mean only themselves
+}
+
+Result<std::string> GrantPattern(Server& server, const OpContext& ctx,
+                                 const std::string& database) {
+  ASSIGN_OR_RETURN(const bool patterns, GrantsTakePatterns(server, ctx));
+  return patterns ? EscapePattern(database) : database;
 }
 
 }  // namespace dbagent::datastore::mysql

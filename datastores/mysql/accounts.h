@@ -27,4 +27,8 @@ Status UserNotFound(const UserId& id);
 // The part of CREATE USER and ALTER USER behind the account's name.
 std::string AttributesClause(const UserAttributes& attributes);
 
+// Whether a database's name in a grant is a pattern, and the name as a grant takes it.
+Result<bool> GrantsTakePatterns(Server& server, const OpContext& ctx);
+Result<std::string> GrantPattern(Server& server, const OpContext& ctx, const std::string& database);
+
 }  // namespace dbagent::datastore::mysql

@@ -73,8 +73,13 @@ bool DefinerFilter::TakeLineStart(std::string& out) {
       return line.ends_with('\n') ||
              line.size() > kLongestAccount;  // none that we know how to read, or more to come
     if (existing_.contains({*user, *host})) return true;
+    if (!replacement_) {
+      missing_.emplace_back(*user, *host);
+      existing_.emplace(*user, *host);
+      return true;
+    }
     out += beginning;
-    out += QuoteIdentifier(replacement_.first) + "@" + QuoteIdentifier(replacement_.second);
+    out += QuoteIdentifier(replacement_->first) + "@" + QuoteIdentifier(replacement_->second);
     held_.erase(0, at);
     return true;
   }

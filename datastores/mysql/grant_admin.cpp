@@ -56,8 +56,6 @@ class Grants : public GrantAdmin {
   Result<Checked> Check(const OpContext& ctx, const UserId& user, const Grant& grant);
   Result<Privileges> DatabaseLevelPrivileges(const OpContext& ctx);
   Result<Privileges> Chosen(const OpContext& ctx, const Grant& grant);
-  Result<std::string> PatternOf(const OpContext& ctx, const std::string& database);
-  Result<bool> TakesPatterns(const OpContext& ctx);
 
   Server& server_;
 };
@@ -105,18 +103,6 @@ Result<Privileges> Grants::Chosen(const OpContext& ctx, const Grant& grant) {
   return chosen;
 }
 
-Result<bool> Grants::TakesPatterns(const OpContext& ctx) {
-  if (server_.dialect.mariadb()) return true;
-  ASSIGN_OR_RETURN(const Rows rows, Query(server_, ctx, "ask for partial_revokes",
-                                          "SELECT @@GLOBAL.partial_revokes"));
-  return NumberOf(rows.front()[0]) == 0;  // with it, names in grants mean only themselves
-}
-
-Result<std::string> Grants::PatternOf(const OpContext& ctx, const std::string& database) {
-  ASSIGN_OR_RETURN(const bool patterns, TakesPatterns(ctx));
-  return patterns ? EscapePattern(database) : database;
-}
-
 Result<Grants::Checked> Grants::Check(const OpContext& ctx, const UserId& user,
                                       const Grant& grant) {
   Checked checked{.user = Normalised(user), .privileges = {}, .pattern = {}};
@@ -141,7 +127,7 @@ Result<Grants::Checked> Grants::Check(const OpContext& ctx, const UserId& user,
     return Error(Code::kNotFound, "DATABASE_NOT_FOUND",
                  "unable to find database '{}': there is none", grant.database);
   }
-  ASSIGN_OR_RETURN(checked.pattern, PatternOf(ctx, grant.database));
+  ASSIGN_OR_RETURN(checked.pattern, GrantPattern(server_, ctx, grant.database));
   return checked;
 }
 
@@ -204,7 +190,7 @@ Result<std::vector<Grant>> Grants::List(const OpContext& ctx, const UserId& aske
   RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, user));
   ASSIGN_OR_RETURN(const Account account, ReadAccount(server_, ctx, user));
   ASSIGN_OR_RETURN(const Privileges all, DatabaseLevelPrivileges(ctx));
-  ASSIGN_OR_RETURN(const bool patterns, TakesPatterns(ctx));
+  ASSIGN_OR_RETURN(const bool patterns, GrantsTakePatterns(server_, ctx));
   const std::string grantee = GranteeOf(user);
   ASSIGN_OR_RETURN(const Rows rows,
                    Query(server_, ctx, "list grants", kGrantsQuery,

@@ -6,6 +6,7 @@
 #include "datastores/mysql/definer_filter.h"
 #include "datastores/mysql/names.h"
 #include "datastores/mysql/parts.h"
+#include "datastores/mysql/user_dump.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
@@ -47,13 +48,26 @@ class Logical : public LogicalBackup {
   Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
                          stream::Sink& sink) override;
   Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) override;
+  Status DumpUsers(const OpContext& ctx, stream::Sink& sink) override {
+    ASSIGN_OR_RETURN(const std::vector<UserStatement> statements, ReadUserStatements(server_, ctx));
+    return sink.Write(ctx, AsBytes(WriteUserText(statements)));
+  }
+  Status LoadUsers(const OpContext& ctx, const LoadUsersSpec& spec,
+                   stream::Source& source) override {
+    return LoadUserStatements(server_, ctx, spec, source);
+  }
+  Status DropUsers(const OpContext& ctx, const std::vector<UserId>& users) override {
+    return mysql::DropUsers(server_, ctx, users);
+  }
 
  private:
   Status CheckSettings(const OpContext& ctx, const std::string& database);
-  Result<DefinerFilter> MakeFilter(const OpContext& ctx);
+  Result<DefinerFilter> MakeFilter(const OpContext& ctx, const std::optional<UserId>& owner);
+  Status MakeMissing(const OpContext& ctx, const LoadSpec& spec,
+                     const std::vector<AccountName>& missing);
   // Answers what went over.
-  Result<DumpText> Feed(const OpContext& ctx, os::ChildProcess& tool, UniqueFd pipe,
-                        stream::Source& source);
+  Result<DumpText> Feed(const OpContext& ctx, const LoadSpec& spec, os::ChildProcess& tool,
+                        UniqueFd pipe, stream::Source& source);
 
   Server& server_;
   DatabaseAdmin& databases_;
@@ -116,6 +130,10 @@ Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source&
                  "unable to load database '{}' with run_as_superuser: only PostgreSQL knows it",
                  spec.database.name);
   }
+  if (spec.owner) {
+    RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, Normalised(*spec.owner)));
+    RETURN_IF_ERROR(ReadAccount(server_, ctx, Normalised(*spec.owner)).status());
+  }
   DatabaseSpec database;
   database.name = spec.database.name;
   database.character_set = spec.database.character_set;
@@ -129,26 +147,45 @@ Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source&
   call.stdin_fd = pipe.read_end.get();
   ASSIGN_OR_RETURN(const auto tool, server_.host.RunTool(call));
   pipe.read_end.Reset();
-  ASSIGN_OR_RETURN(const DumpText text, Feed(ctx, *tool, std::move(pipe.write_end), source));
+  ASSIGN_OR_RETURN(const DumpText text, Feed(ctx, spec, *tool, std::move(pipe.write_end), source));
   RETURN_IF_ERROR(os::WaitForSuccess(ctx, *tool, server_.dialect.client_program()));
   if (text.complete()) return Ok();
   return Error(Code::kDataLoss, "TOOL_FAILED",
                "unable to load database '{}': the dump ends too early", created.name);
 }
 
-Result<DefinerFilter> Logical::MakeFilter(const OpContext& ctx) {
+Result<DefinerFilter> Logical::MakeFilter(const OpContext& ctx,
+                                          const std::optional<UserId>& owner) {
   ASSIGN_OR_RETURN(const std::vector<Account> accounts, ReadAccounts(server_, ctx, "TRUE"));
   std::set<AccountName> existing;
   for (const Account& account : accounts) {
     existing.emplace(account.info.id.name, account.info.id.host);
   }
-  return DefinerFilter(std::move(existing), {server_.settings.os_user, "localhost"});
+  DefinerFilter filter(std::move(existing));
+  if (owner) {
+    const UserId id = Normalised(*owner);
+    filter.Replace({id.name, id.host});
+  }
+  return filter;
+}
+
+// A definer of root's or of the server's own stays missing: the server refuses to run its code, and
+// says so, until there is one.
+Status Logical::MakeMissing(const OpContext& ctx, const LoadSpec& spec,
+                            const std::vector<AccountName>& missing) {
+  for (const auto& [name, host] : missing) {
+    const UserId id{name, host};
+    if (!CheckUser(server_.dialect, server_.settings.os_user, id).ok()) continue;
+    if (spec.before_account) RETURN_IF_ERROR(spec.before_account(id));
+    RETURN_IF_ERROR(MakeStandIn(server_, ctx, id, spec.database.name));
+  }
+  return Ok();
 }
 
 // A tool that stops reading has said why on its stderr: that is then the error.
-Result<DumpText> Logical::Feed(const OpContext& ctx, os::ChildProcess& tool, UniqueFd pipe,
-                               stream::Source& source) {
-  ASSIGN_OR_RETURN(DefinerFilter filter, MakeFilter(ctx));
+Result<DumpText> Logical::Feed(const OpContext& ctx, const LoadSpec& spec, os::ChildProcess& tool,
+                               UniqueFd pipe, stream::Source& source) {
+  ASSIGN_OR_RETURN(DefinerFilter filter, MakeFilter(ctx, spec.owner));
   stream::FdSink sink(std::move(pipe), std::string(server_.dialect.client_program()));
   std::vector<std::byte> buffer(kBufferBytes);
   DumpText text;
@@ -157,7 +194,9 @@ Result<DumpText> Logical::Feed(const OpContext& ctx, os::ChildProcess& tool, Uni
     more = got > 0;
     const std::string_view read = AsText(std::span(buffer).first(got));
     text.Add(read);
-    Status written = sink.Write(ctx, AsBytes(more ? filter.Pass(read) : filter.Finish()));
+    const std::string passed = more ? filter.Pass(read) : filter.Finish();
+    RETURN_IF_ERROR(MakeMissing(ctx, spec, filter.TakeMissing()));
+    Status written = sink.Write(ctx, AsBytes(passed));
     if (written.ok()) continue;
     if (written.reason() != "PEER_CLOSED") return written;
     RETURN_IF_ERROR(os::WaitForSuccess(ctx, tool, server_.dialect.client_program()));

@@ -2,6 +2,7 @@
 
 #include "datastores/postgresql/names.h"
 #include "datastores/postgresql/quoting.h"
+#include "datastores/postgresql/settings_sql.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -129,6 +130,25 @@ SELECT i.head || CASE WHEN give THEN ' GRANT ' ELSE ' REVOKE ' END || string_agg
 FROM change c JOIN item i USING (id) GROUP BY i.id, head, noun, give, grantee, is_grantable ORDER BY i.id, give, 1
 )sql";
 
+// Settings and the comment of the database itself, which a load may give another name.
+const std::string kDatabase =
+    "WITH here AS (SELECT oid FROM pg_database WHERE datname = current_database()), part(head, "
+    "tail) AS ("
+    "SELECT 'ALTER DATABASE %I SET ' , " +
+    SettingSql("c.line") +
+    " FROM pg_db_role_setting s JOIN here ON here.oid = s.setdatabase CROSS JOIN "
+    "unnest(s.setconfig) c(line) WHERE s.setrole = 0 UNION ALL "
+    "SELECT 'ALTER ROLE ' || replace(quote_ident(r.rolname), '%', '%%') || ' IN DATABASE %I SET ', "
+    "" +
+    SettingSql("c.line") +
+    " FROM pg_db_role_setting s JOIN here ON here.oid = s.setdatabase JOIN pg_roles r ON r.oid = "
+    "s.setrole CROSS JOIN unnest(s.setconfig) c(line) WHERE NOT r.rolsuper AND NOT " +
+    IsOwnRole("r.rolname") +
+    " UNION ALL SELECT 'COMMENT ON DATABASE %I IS ', quote_literal(shobj_description(oid, "
+    "'pg_database')) FROM here WHERE shobj_description(oid, 'pg_database') IS NOT NULL) "
+    "SELECT 'DO ' || quote_literal(format('BEGIN EXECUTE pg_catalog.format(%L, "
+    "pg_catalog.current_database()); END', head || replace(tail, '%', '%%'))) FROM part ORDER BY 1";
+
 // Collects statements and passes them on in pieces.
 class Writer {
  public:
@@ -189,6 +209,9 @@ Status WriteTail(const OpContext& ctx, Connection& connection, stream::Sink& sin
   ASSIGN_OR_RETURN(const Rows defaults, connection.Query(ctx, kDefaultPrivileges));
   for (std::size_t row = 0; row < defaults.size(); ++row)
     RETURN_IF_ERROR(writer.Add(defaults.Text(row, 0)));
+  ASSIGN_OR_RETURN(const Rows database, connection.Query(ctx, kDatabase));
+  for (std::size_t row = 0; row < database.size(); ++row)
+    RETURN_IF_ERROR(writer.Add(database.Text(row, 0)));
   return writer.Flush();
 }
 

@@ -17,6 +17,8 @@ constexpr std::chrono::milliseconds kReleaseBudget = std::chrono::seconds(10);
 constexpr int kMostPauses = 6000;  // ten minutes
 
 constexpr std::string_view kStandInMark = "dbagent: stands in for a role that is missing at a load";
+constexpr std::string_view kKeptMark =
+    "dbagent: made at a load, since an owner or a holder of rights was missing; alter it to log in";
 constexpr const char* kPowerless =
     " NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL";
 
@@ -58,7 +60,8 @@ Status CleanRole(const OpContext& ctx, Connection& connection, const std::string
                 oid);
 }
 
-// Unless it has become somebody's meanwhile, or another load needs it, or it still owns something.
+// Unless it has become somebody's or a group meanwhile, or another load needs it, or it still owns
+// something.
 Status DropStandIn(const OpContext& ctx, Connection& connection, const std::string& role) {
   Status dropped = connection.InTransaction(ctx, [&]() -> Status {
     RETURN_IF_ERROR(LockForChange(ctx, connection));
@@ -71,12 +74,13 @@ Status DropStandIn(const OpContext& ctx, Connection& connection, const std::stri
         const Rows ours,
         connection.Query(ctx,
                          "SELECT 1 FROM pg_roles WHERE rolname = $1 AND NOT rolcanlogin AND NOT "
-                         "rolsuper AND shobj_description(oid, 'pg_authid') = $2",
-                         {role, std::string(kStandInMark)}));
+                         "rolsuper AND shobj_description(oid, 'pg_authid') IN ($2, $3) AND NOT "
+                         "EXISTS (SELECT FROM pg_auth_members WHERE oid IN (roleid, member))",
+                         {role, std::string(kStandInMark), std::string(kKeptMark)}));
     return ours.empty() ? Ok() : connection.Run(ctx, "DROP ROLE " + Identifier(role));
   });
   if (HasSqlState(dropped, "2BP01")) {
-    dropped.Ignore("a database of a load that failed is still there; a later load drops the role");
+    dropped.Ignore("something is still its own; a later load or drop of a database drops the role");
     return Ok();
   }
   return dropped;
@@ -144,8 +148,11 @@ Status LoaderSlot::StandIn(const OpContext& ctx, const std::vector<std::string>&
         const Rows there,
         session_->Query(ctx,
                         "SELECT coalesce(NOT rolcanlogin AND shobj_description(oid, 'pg_authid') = "
-                        "$2, false) FROM pg_roles WHERE rolname = $1",
-                        {role, std::string(kStandInMark)}));
+                        "$2, false), coalesce(shobj_description(oid, 'pg_authid') = $3, false) "
+                        "FROM pg_roles WHERE rolname = $1",
+                        {role, std::string(kStandInMark), std::string(kKeptMark)}));
+    // a kept one stays locked until the slot's session ends: nobody drops it meanwhile
+    if (!there.empty() && there.True(0, 1)) continue;
     if (!there.empty() && !there.True(0, 0)) {
       RETURN_IF_ERROR(session_->Run(
           ctx, std::string("SELECT pg_advisory_unlock_shared") + kStandInKey, {role}));
@@ -201,12 +208,20 @@ LoaderSlot::~LoaderSlot() {
       .Ignore("the next start, or who takes the slot next, does it");
 }
 
+Status KeepStandIn(const OpContext& ctx, Connection& connection, const std::string& role) {
+  return connection.Run(ctx, "COMMENT ON ROLE " + Identifier(role) + " IS " + Literal(kKeptMark));
+}
+
+bool IsStandInMark(std::string_view comment) {
+  return comment == kStandInMark || comment == kKeptMark;
+}
+
 Status DropLeftStandIns(const OpContext& ctx, Connection& connection) {
   ASSIGN_OR_RETURN(const Rows rows,
                    connection.Query(ctx,
                                     "SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND "
-                                    "shobj_description(oid, 'pg_authid') = $1",
-                                    {std::string(kStandInMark)}));
+                                    "shobj_description(oid, 'pg_authid') IN ($1, $2)",
+                                    {std::string(kStandInMark), std::string(kKeptMark)}));
   for (std::size_t row = 0; row < rows.size(); ++row)
     RETURN_IF_ERROR(DropStandIn(ctx, connection, rows.Text(row, 0)));
   return Ok();

@@ -29,8 +29,8 @@ class LoaderSlot {
   // To the maintenance database; idle but for calls of this object's user.
   Connection& session() { return *session_; }
 
-  // Makes those of the roles that are missing, without LOGIN, for as long as the slot is held:
-  // policies and user mappings name them. Two loads may share one.
+  // Makes those of the roles that are missing, without LOGIN: policies and user mappings name them.
+  // They go with the slot unless they own something or are kept. Two loads may share one.
   Status StandIn(const OpContext& ctx, const std::vector<std::string>& roles);
   const std::vector<std::string>& stand_ins() const { return stand_ins_; }
 
@@ -59,7 +59,14 @@ class LoaderSlot {
   bool held_ = false;
 };
 
-// Drops stand-ins of loads that ended without it, which own nothing any more.
+// Marks a stand-in as one that stays while something is its own or it has rights somewhere. In a
+// transaction of the load.
+Status KeepStandIn(const OpContext& ctx, Connection& connection, const std::string& role);
+// Whether a role's comment says that a load made it in the place of a missing one.
+bool IsStandInMark(std::string_view comment);
+
+// Drops stand-ins that own nothing any more: loads ended without it, or the databases went for
+// which they were kept.
 Status DropLeftStandIns(const OpContext& ctx, Connection& connection);
 // Makes every loader role that no load holds powerless: after a start.
 Status DisarmLoaders(const OpContext& ctx, Connection& connection);

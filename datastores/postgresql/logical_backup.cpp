@@ -14,6 +14,7 @@
 #include "datastores/postgresql/quoting.h"
 #include "datastores/postgresql/roles.h"
 #include "datastores/postgresql/tools.h"
+#include "datastores/postgresql/user_dump.h"
 #include "datastores/postgresql/versions.h"
 
 namespace dbagent::datastore::postgresql {
@@ -35,6 +36,9 @@ Result<DumpHeader> ReadFacts(const OpContext& ctx, Connection& connection,
           // who has rights on the database itself
           "UNION SELECT r.rolname::text COLLATE \"C\" FROM pg_database d, aclexplode(d.datacl) a "
           "JOIN pg_roles r ON r.oid IN (a.grantee, a.grantor) WHERE d.datname = current_database() "
+          "UNION SELECT r.rolname::text COLLATE \"C\" FROM pg_db_role_setting s JOIN pg_database d "
+          "ON d.oid = s.setdatabase AND d.datname = current_database() JOIN pg_roles r ON r.oid = "
+          "s.setrole "
           "UNION SELECT $1 ORDER BY name",
           {agent}));  // what the agent's own role owns is not recorded there
   for (std::size_t row = 0; row < roles.size(); ++row) header.roles.push_back(roles.Text(row, 0));
@@ -166,7 +170,13 @@ Status PostgresLogicalBackup::Load(const OpContext& ctx, const LoadSpec& spec,
   ASSIGN_OR_RETURN(const DumpHeader header, text.ReadHeader(ctx));
   ASSIGN_OR_RETURN(const std::unique_ptr<LoaderSlot> slot,
                    LoaderSlot::Take(ctx, server_, spec.run_as_superuser));
-  RETURN_IF_ERROR(slot->StandIn(ctx, header.roles));
+  RETURN_IF_ERROR(CheckOwner(ctx, spec.owner, *slot));
+  std::vector<std::string> roles = header.roles;
+  // of a dump that names it nowhere else
+  if (CheckRoleName(info.owner, server_.agent()).ok()) roles.push_back(info.owner);
+  std::sort(roles.begin(), roles.end());
+  roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
+  RETURN_IF_ERROR(slot->StandIn(ctx, roles));
   RETURN_IF_ERROR(databases_.CreateFor(ctx, wanted, slot->role()).status());
   KillPoint("postgresql.load_database_made");
   RETURN_IF_ERROR(Fill(ctx, spec, header, *slot, text)
@@ -174,18 +184,36 @@ Status PostgresLogicalBackup::Load(const OpContext& ctx, const LoadSpec& spec,
   return slot->Release(ctx);
 }
 
+// Of the database: its own, or who takes the place of a missing one.
+Result<std::string> PostgresLogicalBackup::OwnerFor(const OpContext& ctx, const LoadSpec& spec,
+                                                    LoaderSlot& slot) {
+  const std::string& owner = spec.database.owner;
+  if (!CheckRoleName(owner, server_.agent()).ok()) return std::string(kOwnerRole);
+  const auto& stand_ins = slot.stand_ins();
+  const bool missing = std::find(stand_ins.begin(), stand_ins.end(), owner) != stand_ins.end();
+  if (missing && spec.owner) return spec.owner->name;
+  ASSIGN_OR_RETURN(const std::optional<std::string> there, FindRole(ctx, slot.session(), owner));
+  return there ? owner : std::string(kOwnerRole);
+}
+
+Status PostgresLogicalBackup::CheckOwner(const OpContext& ctx, const std::optional<UserId>& owner,
+                                         LoaderSlot& slot) {
+  if (!owner) return Ok();
+  if (!owner->host.empty()) {
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "the owner '{}' has a host: PostgreSQL's roles have none", owner->ToString());
+  }
+  RETURN_IF_ERROR(CheckRoleName(owner->name, server_.agent()));
+  ASSIGN_OR_RETURN(const std::optional<std::string> there,
+                   FindRole(ctx, slot.session(), owner->name));
+  return there ? Ok() : RoleNotFound(owner->name);
+}
+
 Status PostgresLogicalBackup::Fill(const OpContext& ctx, const LoadSpec& spec,
                                    const DumpHeader& header, LoaderSlot& slot,
                                    HeaderSource& source) {
   const DatabaseInfo& info = spec.database;
-  std::string owner(kOwnerRole);
-  const auto& stand_ins = slot.stand_ins();
-  if (std::find(stand_ins.begin(), stand_ins.end(), info.owner) == stand_ins.end() &&
-      CheckRoleName(info.owner, server_.agent()).ok()) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> there,
-                     FindRole(ctx, slot.session(), info.owner));
-    if (there) owner = info.owner;
-  }
+  ASSIGN_OR_RETURN(const std::string owner, OwnerFor(ctx, spec, slot));
   const GuardSpec guard{header.extensions, slot.oid(), spec.run_as_superuser};
   ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                    server_.pool.Connect(ctx, info.name));
@@ -209,14 +237,45 @@ Status PostgresLogicalBackup::Fill(const OpContext& ctx, const LoadSpec& spec,
   KillPoint("postgresql.load_tail_done");
   return connection->InTransaction(ctx, [&]() -> Status {
     RETURN_IF_ERROR(LockForChange(ctx, *connection));
+    for (const std::string& role : slot.stand_ins()) {
+      if (spec.owner) {
+        RETURN_IF_ERROR(HandOn(ctx, *connection, role, spec.owner->name));
+      } else if (CheckRoleName(role, server_.agent()).ok()) {
+        RETURN_IF_ERROR(KeepStandIn(ctx, *connection, role));
+      } else {  // root, or a role of the agent's own
+        RETURN_IF_ERROR(HandOnToHeir(ctx, *connection, role));
+      }
+    }
     RETURN_IF_ERROR(HandOnWhatSuperusersOwn(ctx, *connection, server_.agent()));
-    for (const std::string& role : stand_ins) RETURN_IF_ERROR(HandOnToHeir(ctx, *connection, role));
     RETURN_IF_ERROR(HandOnToHeir(ctx, *connection, slot.role()));
     RETURN_IF_ERROR(ExtendDefaultPrivileges(ctx, *connection));
     return connection->Run(
         ctx, fmt::format("ALTER DATABASE {} CONNECTION LIMIT {}", Identifier(info.name),
                          info.connection_limit.value_or(-1)));
   });
+}
+
+Status PostgresLogicalBackup::DumpUsers(const OpContext& ctx, stream::Sink& sink) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                   server_.pool.Connect(ctx, std::string(kMaintenanceDatabase)));
+  ASSIGN_OR_RETURN(const std::vector<UserStatement> statements,
+                   ReadUserStatements(ctx, *connection, server_.agent(), server_.info.major));
+  return WriteText(ctx, sink, WriteUserText(statements));
+}
+
+Status PostgresLogicalBackup::LoadUsers(const OpContext& ctx, const LoadUsersSpec& spec,
+                                        stream::Source& source) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                   server_.pool.Connect(ctx, std::string(kMaintenanceDatabase)));
+  return LoadUserStatements(ctx, *connection, spec, source);
+}
+
+Status PostgresLogicalBackup::DropUsers(const OpContext& ctx, const std::vector<UserId>& users) {
+  for (const UserId& id : users) {
+    RETURN_IF_ERROR(CheckRoleName(id.name, server_.agent()));
+    RETURN_IF_ERROR(RemoveRole(ctx, server_, id.name).status());
+  }
+  return Ok();
 }
 
 template <typename IsWhole>

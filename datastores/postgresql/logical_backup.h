@@ -22,10 +22,16 @@ class PostgresLogicalBackup : public LogicalBackup {
                          stream::Sink& sink) override;
   // Also: DUMP_INCOMPLETE, CORRUPT_DUMP (DATA_LOSS).
   Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) override;
+  Status DumpUsers(const OpContext& ctx, stream::Sink& sink) override;
+  Status LoadUsers(const OpContext& ctx, const LoadUsersSpec& spec,
+                   stream::Source& source) override;
+  Status DropUsers(const OpContext& ctx, const std::vector<UserId>& users) override;
 
  private:
   Status RunDump(const OpContext& ctx, const std::string& database, const std::string& snapshot,
                  stream::Sink& sink);
+  Result<std::string> OwnerFor(const OpContext& ctx, const LoadSpec& spec, LoaderSlot& slot);
+  Status CheckOwner(const OpContext& ctx, const std::optional<UserId>& owner, LoaderSlot& slot);
   Status Fill(const OpContext& ctx, const LoadSpec& spec, const DumpHeader& header,
               LoaderSlot& slot, HeaderSource& source);
   // A tool's input.

@@ -48,10 +48,16 @@ Status KeepWhatSuperusersOwn(const OpContext& ctx, Connection& connection, const
   return Ok();
 }
 
+Status HandOn(const OpContext& ctx, Connection& connection, const std::string& role,
+              const std::string& to) {
+  RETURN_IF_ERROR(
+      connection.Run(ctx, "REASSIGN OWNED BY " + Identifier(role) + " TO " + Identifier(to)));
+  return connection.Run(ctx, "DROP OWNED BY " + Identifier(role));
+}
+
 Status HandOnToHeir(const OpContext& ctx, Connection& connection, const std::string& role) {
   const std::string heir = Identifier(kHeirRole);
-  RETURN_IF_ERROR(connection.Run(ctx, "REASSIGN OWNED BY " + Identifier(role) + " TO " + heir));
-  RETURN_IF_ERROR(connection.Run(ctx, "DROP OWNED BY " + Identifier(role)));
+  RETURN_IF_ERROR(HandOn(ctx, connection, role, std::string(kHeirRole)));
   // foreign keys are checked, and views read, as the tables' owner
   ASSIGN_OR_RETURN(
       const Rows schemas,

@@ -6,8 +6,8 @@
 //
 //   dbagent-owner   owns the databases that have no owner of their own. Nothing in a database is
 //                   its own, so no code ever runs as it.
-//   dbagent-heir    owns in each database what dropped users, a disabled root and owners missing at
-//                   a load left. Functions of these may run as it, so it owns no database and has
+//   dbagent-heir    owns in each database what dropped users and a disabled root left. Functions of
+//   these may run as it, so it owns no database and has
 //                   no right outside the one where the function is.
 //
 // The agent's own role would be a superuser in their place, a database's owner somebody whose
@@ -27,5 +27,9 @@ Status KeepWhatSuperusersOwn(const OpContext& ctx, Connection& connection, const
 // In a transaction in a database, after the above: all that the role owns there becomes the heir's,
 // and its rights there and on shared objects go. The role must own no database.
 Status HandOnToHeir(const OpContext& ctx, Connection& connection, const std::string& role);
+
+// The same, to another role.
+Status HandOn(const OpContext& ctx, Connection& connection, const std::string& role,
+              const std::string& to);
 
 }  // namespace dbagent::datastore::postgresql

@@ -87,7 +87,7 @@ TEST_F(BackupContract, KeepsCharacterSetAndCollation) {
   EXPECT_EQ(rows, (ClientSession::Table{{"grün"}}));
 }
 
-TEST_F(BackupContract, WhatMissingOwnersOwnedBecomesTheAgents) {
+TEST_F(BackupContract, MissingOwnersAreMadeAsAccountsThatNobodyCanLogInTo) {
   const UserId owner = MakeUser("gone \"one\"", "pw");
   MakeDatabase("orphaned");
   ASSERT_OK(grants().GrantTo(ctx(), owner, GrantOf("orphaned", PrivilegeSet::kAll)));
@@ -106,7 +106,82 @@ TEST_F(BackupContract, WhatMissingOwnersOwnedBecomesTheAgents) {
   ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows,
                        RootSession("orphaned")->Query("SELECT i FROM v"));
   EXPECT_EQ(rows, (ClientSession::Table{{"4"}}));
+  ASSERT_OK_AND_ASSIGN(const UserInfo made, users().Get(ctx(), owner));
+  EXPECT_TRUE(traits().has_lock ? *made.attributes.locked : !*made.attributes.login);
+  EXPECT_FALSE(LogIn(owner.name, "pw", "orphaned").ok());
+  EXPECT_FALSE(LogIn(owner.name, "", "orphaned").ok());
+}
+
+TEST_F(BackupContract, AGivenOwnerTakesTheirPlace) {
+  const UserId owner = MakeUser("gone", "pw");
+  const UserId other = MakeUser("in place", "pw");
+  MakeDatabase("orphaned");
+  ASSERT_OK(grants().GrantTo(ctx(), owner, GrantOf("orphaned", PrivilegeSet::kAll)));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto session, LogIn(owner.name, "pw", "orphaned"));
+    ASSERT_OK(session->Query("CREATE TABLE t (i int)"));
+    ASSERT_OK(session->Query("CREATE VIEW v AS SELECT 4 AS i"));
+  }
+  TextSink dump;
+  ASSERT_OK_AND_ASSIGN(datastore::DumpFacts facts, backup().Dump(ctx(), "orphaned", dump));
+  ASSERT_OK(databases().Drop(ctx(), "orphaned"));
+  ASSERT_OK(users().Drop(ctx(), owner));
+  TextSource source(dump.text);
+  ASSERT_OK(backup().Load(ctx(), {facts.database, false, other}, source));
   EXPECT_EQ(ReasonOf(users().Get(ctx(), owner)), "USER_NOT_FOUND");
+  ASSERT_OK(grants().GrantTo(ctx(), other, GrantOf("orphaned", PrivilegeSet::kReadOnly)));
+  ASSERT_OK_AND_ASSIGN(const auto session, LogIn(other.name, "pw", "orphaned"));
+  ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows, session->Query("SELECT i FROM v"));
+  EXPECT_EQ(rows, (ClientSession::Table{{"4"}}));
+}
+
+TEST_F(BackupContract, UsersComeBackWithTheirPasswordsAndTheOthersAreLeftAlone) {
+  MakeDatabase("shop");
+  const UserId lost = MakeUser("lost \"one\"", "pa;ss\\'word");
+  const UserId kept = MakeUser("kept", "old");
+  TextSink text;
+  ASSERT_OK(backup().DumpUsers(ctx(), text));
+  EXPECT_EQ(text.text.find("pa;ss"), std::string::npos);
+  ASSERT_OK(users().Drop(ctx(), lost));
+  UserChange change;
+  change.id = kept;
+  change.password = Secret("new");
+  ASSERT_OK(users().Update(ctx(), change));
+
+  datastore::LoadUsersSpec spec;
+  spec.before_account = [&](const UserId& id) {
+    EXPECT_EQ(ReasonOf(users().Get(ctx(), id)), "USER_NOT_FOUND");
+    spec.made.push_back(id);
+    return Ok();
+  };
+  TextSource source(text.text);
+  ASSERT_OK(backup().LoadUsers(ctx(), spec, source));
+  EXPECT_EQ(spec.made, std::vector<UserId>{lost});
+  spec.part = datastore::LoadUsersSpec::Part::kRights;
+  TextSource again(text.text);
+  ASSERT_OK(backup().LoadUsers(ctx(), spec, again));
+  ASSERT_OK(grants().GrantTo(ctx(), lost, GrantOf("shop", PrivilegeSet::kReadOnly)));
+  ASSERT_OK(grants().GrantTo(ctx(), kept, GrantOf("shop", PrivilegeSet::kReadOnly)));
+  EXPECT_OK(LogIn(lost.name, "pa;ss\\'word", "shop"));
+  EXPECT_FALSE(LogIn(lost.name, "old", "shop").ok());
+  EXPECT_OK(LogIn(kept.name, "new", "shop"));
+  ASSERT_OK(backup().DropUsers(ctx(), spec.made));
+  ASSERT_OK(backup().DropUsers(ctx(), spec.made));
+  EXPECT_EQ(ReasonOf(users().Get(ctx(), lost)), "USER_NOT_FOUND");
+  EXPECT_OK(users().Get(ctx(), kept));
+}
+
+TEST_F(BackupContract, ACutTextOfUsersMakesNobody) {
+  const UserId lost = MakeUser("lost");
+  TextSink text;
+  ASSERT_OK(backup().DumpUsers(ctx(), text));
+  ASSERT_OK(users().Drop(ctx(), lost));
+  for (const std::size_t keep : {std::size_t{0}, std::size_t{30}, text.text.size() / 2,
+                                 text.text.size() - 30, text.text.size() - 1}) {
+    TextSource source(std::string_view(text.text).substr(0, keep));
+    EXPECT_EQ(ReasonOf(backup().LoadUsers(ctx(), {}, source)), "CORRUPT_DUMP") << keep;
+  }
+  EXPECT_EQ(ReasonOf(users().Get(ctx(), lost)), "USER_NOT_FOUND");
 }
 
 TEST_F(BackupContract, GrantsOfUsersThatAreThereComeBack) {

@@ -248,13 +248,126 @@ TEST_F(PostgresqlLoad, WhatIsLeftWithoutItsOwnerRunsWithNobodysRights) {
   EXPECT_EQ(One("shop", "SELECT of_gone()"), "dbagent-heir");
   EXPECT_EQ(One("shop", "SELECT of_root()"), "dbagent-heir");
   ASSERT_OK(LoadAs("copy", dump));
-  EXPECT_EQ(One("copy", "SELECT of_gone()"), "dbagent-heir");
+  EXPECT_EQ(One("copy", "SELECT of_gone()"), "gone");
   EXPECT_EQ(One("copy", "SELECT of_root()"), "dbagent-heir");
-  EXPECT_EQ(One("copy", "SELECT count(*) FROM pg_roles WHERE rolname = 'gone'"), "0");
+  EXPECT_EQ(One("copy",
+                "SELECT count(*) FROM pg_roles WHERE rolname = 'gone' AND NOT rolcanlogin AND NOT "
+                "rolsuper"),
+            "1");
+  EXPECT_EQ(One("copy", "SELECT count(*) FROM pg_policy WHERE 'gone'::regrole = ANY (polroles)"),
+            "1");
   EXPECT_EQ(One("copy",
                 "SELECT count(*) FROM pg_database WHERE datdba = "
                 "'\"dbagent-heir\"'::regrole"),
             "0");
+}
+
+TEST_F(PostgresqlLoad, ARoleMadeForAMissingOwnerGoesWithTheLastDatabaseThatNamesIt) {
+  MakeDatabase("shop");
+  const UserId gone = MakeWith("gone", "shop", PrivilegeSet::kAll);
+  RunAs(gone, "shop", {"CREATE TABLE t (i int)"});
+  const std::string dump = DumpOf("shop");
+  ASSERT_OK(users().Drop(ctx(), gone));
+  ASSERT_OK(LoadAs("copy", dump));
+  ASSERT_OK(LoadAs("other", dump));
+  const std::string count = "SELECT count(*) FROM pg_roles WHERE rolname = 'gone'";
+  ASSERT_OK(databases().Drop(ctx(), "copy"));
+  EXPECT_EQ(One("postgres", count), "1");
+  RunAsRoot("postgres", {"CREATE ROLE member", "GRANT gone TO member"});
+  ASSERT_OK(databases().Drop(ctx(), "other"));
+  EXPECT_EQ(One("postgres", count), "1") << "it has become a group";
+  RunAsRoot("postgres", {"DROP ROLE member", "DROP ROLE gone"});
+}
+
+TEST_F(PostgresqlLoad, AGivenOwnerGetsWhatMissingOnesHadAndTheDatabase) {
+  MakeDatabase("shop");
+  const UserId gone = MakeUser("gone");
+  const UserId heir = MakeUser("new \"owner\"");
+  DatabaseChange change;
+  change.name = "shop";
+  change.owner = gone.name;
+  ASSERT_OK(databases().Update(ctx(), change));
+  RunAs(gone, "shop", {"CREATE SCHEMA s", "CREATE TABLE s.t AS SELECT 7 AS i"});
+  const std::string dump = DumpOf("shop");
+  ASSERT_OK(databases().Drop(ctx(), "shop"));
+  ASSERT_OK(users().Drop(ctx(), gone));
+  TextSource source(dump);
+  info_.name = Database("shop");
+  ASSERT_OK(store().logical_backup()->Load(ctx(), {info_, false, heir}, source));
+  EXPECT_EQ(One("shop", "SELECT count(*) FROM pg_roles WHERE rolname = 'gone'"), "0");
+  EXPECT_EQ(One("shop", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"), heir.name);
+  ASSERT_OK_AND_ASSIGN(const DatabaseInfo made, databases().Get(ctx(), "shop"));
+  EXPECT_EQ(made.owner, heir.name);
+  RunAs(heir, "shop", {"INSERT INTO s.t VALUES (8)"});
+  TextSource again(dump);
+  info_.name = Database("nowhere");
+  EXPECT_EQ(ReasonOf(store().logical_backup()->Load(
+                ctx(), {info_, false, UserId{"nobody at all", ""}}, again)),
+            "USER_NOT_FOUND");
+  EXPECT_FALSE(databases().Get(ctx(), "nowhere").ok());
+}
+
+TEST_F(PostgresqlLoad, SettingsAndCommentOfTheDatabaseComeBack) {
+  MakeDatabase("shop");
+  const UserId user = MakeWith("user%I", "shop", PrivilegeSet::kAll);
+  RunAsRoot("postgres", {"ALTER DATABASE shop SET search_path TO 'a b', public",
+                         "ALTER DATABASE shop SET \"my.setting\" TO 'it''s %I'",
+                         "ALTER ROLE \"user%I\" IN DATABASE shop SET work_mem TO '7MB'",
+                         "COMMENT ON DATABASE shop IS 'the shop''s 100%I'"});
+  const std::string dump = DumpOf("shop");
+  ASSERT_OK(LoadAs("copy", dump));
+  const std::string settings =
+      "SELECT string_agg(format('%s: %s', setrole::regrole, line), ' ' ORDER BY line) FROM "
+      "pg_db_role_setting s CROSS JOIN unnest(setconfig) line JOIN pg_database d ON d.oid = "
+      "setdatabase WHERE datname = ";
+  const std::string before = One("postgres", settings + "'shop'");
+  EXPECT_NE(before.find("7MB"), std::string::npos);
+  EXPECT_EQ(One("postgres", settings + "'copy'"), before);
+  EXPECT_EQ(One("postgres",
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = "
+                "'copy'"),
+            "the shop's 100%I");
+}
+
+TEST_F(PostgresqlLoad, RolesComeBackWithMembershipsSettingsAndRightsOnParameters) {
+  const UserId group = MakeUser("gro\"up");
+  const UserId member = MakeUser("member\n-- dbagent-users");
+  RunAsRoot("postgres",
+            {"ALTER ROLE \"gro\"\"up\" NOINHERIT CREATEDB CONNECTION LIMIT 7 VALID UNTIL "
+             "'2031-02-03 04:05:06+00'",
+             "COMMENT ON ROLE \"gro\"\"up\" IS E'two\\nlines; -- it''s'",
+             "ALTER ROLE \"gro\"\"up\" SET search_path TO 'a b', public",
+             "GRANT SET ON PARAMETER log_min_duration_statement TO \"gro\"\"up\"",
+             "GRANT pg_monitor TO \"gro\"\"up\" WITH ADMIN OPTION",
+             "GRANT \"gro\"\"up\" TO \"member\n-- dbagent-users\""});
+  const std::string all =
+      "SELECT string_agg(r::text, ' ' ORDER BY r::text) FROM (SELECT rolname, rolsuper, "
+      "rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit, "
+      "rolpassword, rolvaliduntil, rolbypassrls, shobj_description(oid, 'pg_authid'), (SELECT "
+      "setconfig FROM pg_db_role_setting WHERE setrole = a.oid), (SELECT string_agg(format('%s "
+      "%s', "
+      "roleid::regrole, admin_option), ' ' ORDER BY 1) FROM pg_auth_members WHERE member = a.oid), "
+      "(SELECT string_agg(parname || paracl::text, ' ') FROM pg_parameter_acl WHERE paracl::text "
+      "LIKE '%gro%' AND rolname LIKE 'gro%') FROM pg_authid a WHERE rolname LIKE 'gro%' OR rolname "
+      "LIKE 'member%') r";
+  const std::string before = One("postgres", all);
+  EXPECT_NE(before.find("log_min_duration_statement"), std::string::npos) << before;
+  TextSink sink;
+  ASSERT_OK(store().logical_backup()->DumpUsers(ctx(), sink));
+  ASSERT_OK(users().Drop(ctx(), member));
+  ASSERT_OK(users().Drop(ctx(), group));
+  datastore::LoadUsersSpec spec;
+  spec.before_account = [&](const UserId& id) {
+    spec.made.push_back(id);
+    return Ok();
+  };
+  TextSource source(sink.text);
+  ASSERT_OK(store().logical_backup()->LoadUsers(ctx(), spec, source));
+  EXPECT_EQ(spec.made.size(), 2U);
+  spec.part = datastore::LoadUsersSpec::Part::kRights;
+  TextSource again(sink.text);
+  ASSERT_OK(store().logical_backup()->LoadUsers(ctx(), spec, again));
+  EXPECT_EQ(One("postgres", all), before);
 }
 
 TEST_F(PostgresqlLoad, AnOwnerThatIsASuperuserNowGetsNothing) {
@@ -431,9 +544,9 @@ TEST_F(PostgresqlLoad, MoreLoadsAtOnceThanThereAreSlots) {
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     EXPECT_EQ(results[i], "OK");
-    EXPECT_EQ(One(names[i], "SELECT tableowner FROM pg_tables WHERE tablename = 't'"),
-              "dbagent-heir");
+    EXPECT_EQ(One(names[i], "SELECT tableowner FROM pg_tables WHERE tablename = 't'"), "gone");
   }
+  for (const std::string& name : names) ASSERT_OK(databases().Drop(ctx(), name));
   EXPECT_EQ(One("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'gone'"), "0");
   EXPECT_EQ(PowerfulLoaders(), "0");
 }

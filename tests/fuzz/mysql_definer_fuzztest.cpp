@@ -8,7 +8,8 @@ using namespace dbagent::datastore::mysql;
 namespace {
 
 std::string Filtered(std::string_view text, std::size_t piece) {
-  DefinerFilter filter({{"here", "%"}}, {"agent", "localhost"});
+  DefinerFilter filter(std::set<AccountName>{{"here", "%"}});
+  filter.Replace({"agent", "localhost"});
   std::string out;
   for (; !text.empty(); text.remove_prefix(std::min(piece, text.size())))
     out += filter.Pass(text.substr(0, piece));

@@ -7,7 +7,8 @@ namespace {
 
 // What comes out when the text goes in in pieces of `size` bytes.
 std::string Filtered(std::string_view text, std::size_t size) {
-  DefinerFilter filter({{"here", "%"}, {"q`uote", "localhost"}}, {"agent", "localhost"});
+  DefinerFilter filter(std::set<AccountName>{{"here", "%"}, {"q`uote", "localhost"}});
+  filter.Replace({"agent", "localhost"});
   std::string out;
   for (; !text.empty(); text.remove_prefix(std::min(size, text.size())))
     out += filter.Pass(text.substr(0, size));
@@ -40,6 +41,17 @@ TEST(MysqlDefinerFilter, ReplacesAccountsThatDoNotExistHoweverTheTextIsCut) {
       "CREATE TABLE x (a int);\n"
       "CREATE DEF";
   for (std::size_t size = 1; size < 80; ++size) EXPECT_EQ(Filtered(text, size), expected) << size;
+}
+
+TEST(MysqlDefinerFilter, ReportsAccountsThatDoNotExistOnceWhenNothingReplacesThem) {
+  DefinerFilter filter(std::set<AccountName>{{"here", "%"}});
+  const std::string text =
+      "CREATE DEFINER=`gone`@`%` FUNCTION f() RETURNS int RETURN 1 ;;\n"
+      "CREATE DEFINER=`here`@`%` PROCEDURE p()\n"
+      "CREATE DEFINER=`gone`@`%` PROCEDURE q()\n";
+  EXPECT_EQ(filter.Pass(text), text);
+  EXPECT_EQ(filter.TakeMissing(), (std::vector<AccountName>{{"gone", "%"}}));
+  EXPECT_TRUE(filter.TakeMissing().empty());
 }
 
 }  // namespace

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/backup/repository.h"
+#include "agent/stream/buffer_budget.h"
+#include "agent/workflows/context.h"
+#include "dbagent/internal/plan.pb.h"
+
+namespace dbagent::workflows {
+
+struct LogicalRestoreSpec {
+  struct Target {  // a database's stream, and the name to restore it as
+    internal::Stream stream;
+    std::string name;
+  };
+  std::vector<Target> targets;
+  std::optional<internal::Stream> users;   // also makes users that do not exist, with their rights
+  std::optional<datastore::UserId> owner;  // instead of missing owners
+  bool run_as_superuser = false;
+  unsigned at_a_time = 1;
+};
+
+// Loads databases, several at a time, and users out of a logical backup: first every byte of
+// everything is proven, then the first thing is made.
+class LogicalRestore {
+ public:
+  // `save` is called with what is about to be made, before it is: any thread, one at a time.
+  using Save = std::function<Status(const internal::RestorePlan&)>;
+  LogicalRestore(const Context& context, storage::ObjectStore& store, std::string instance,
+                 stream::BufferBudget& budget, std::string backup, LogicalRestoreSpec spec,
+                 Save save);
+
+  // BACKUP_CORRUPT, DATABASE_EXISTS and the driver's. On failure the caller calls Undo with what
+  // was saved last. `note` is told what was left out.
+  Status Run(const OpContext& ctx, const std::function<void(const std::string&)>& note);
+  static Status Undo(const OpContext& ctx, const Context& context,
+                     const internal::RestorePlan& plan);
+
+ private:
+  using Chunks = std::vector<internal::Chunk>;
+  Status Verify(const OpContext& ctx);
+  Status CheckAbsent(const OpContext& ctx);
+  Status LoadUsers(const OpContext& ctx, datastore::LoadUsersSpec spec);
+  Status LoadDatabase(const OpContext& ctx, std::size_t index);
+  Status LoadDatabases(const OpContext& ctx);
+  // Changes the plan and saves it.
+  Status Plan(const std::function<void(internal::RestorePlan&)>& change);
+
+  const Context& context_;
+  storage::ObjectStore& store_;
+  stream::BufferBudget& budget_;
+  backup::Repository repository_;
+  const std::string backup_;
+  const LogicalRestoreSpec spec_;
+  const Save save_;
+
+  std::vector<Chunks> chunks_;  // of the targets
+  Chunks user_chunks_;
+  std::vector<datastore::UserId> made_users_;
+
+  std::mutex mutex_;
+  internal::RestorePlan plan_;
+};
+
+}  // namespace dbagent::workflows
