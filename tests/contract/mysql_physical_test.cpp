@@ -69,7 +69,7 @@ class MysqlPhysical : public PhysicalTest {
 
 TEST_F(MysqlPhysical, WhatCannotBeHeldIsRefusedWithTheListBeforeAnythingIsRead) {
   std::vector<std::string> named;
-  const os::Path elsewhere = server_.directory() / "elsewhere";
+  const os::Path elsewhere = server().directory() / "elsewhere";
   ASSERT_OK(os::MakeDirectories(elsewhere, 0700));
   if (mariadb()) {
     Run({"CREATE TABLE outside (n int) ENGINE = InnoDB DATA DIRECTORY = '" + elsewhere.native() +
@@ -93,16 +93,19 @@ TEST_F(MysqlPhysical, WhatCannotBeHeldIsRefusedWithTheListBeforeAnythingIsRead) 
 
 TEST_F(MysqlPhysical, TablespacesWithAPathOfTheirOwnAreRefusedOnMysql) {
   if (mariadb()) return;  // it has none
-  const os::Path file = server_.settings().volume.generation(1).data / "somewhere.ibd";
+  ASSERT_OK_AND_ASSIGN(const auto current, server().settings().volume.CurrentNumber());
+  const os::Path file =
+      server().settings().volume.generation(current.value()).data / "somewhere.ibd";
   Run({"CREATE TABLESPACE roomy ADD DATAFILE '" + file.native() + "'"});
   KeptArchives kept;
   const auto facts = engine().Take(ctx(), kept);
   EXPECT_EQ(ReasonOf(facts), "BACKUP_UNSUPPORTED");
   EXPECT_NE(Message(facts).find("somewhere.ibd"), std::string::npos) << Message(facts);
+  Run({"DROP TABLESPACE roomy"});
 }
 
 TEST_F(MysqlPhysical, NoConfigurationOfATamperedArchiveIsUsed) {
-  const os::Path proof = server_.directory() / "proof";
+  const os::Path proof = server().directory() / "proof";
   Run({"CREATE TABLE t (n int)", "INSERT INTO t VALUES (5)"});
   KeptArchives kept;
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
@@ -118,7 +121,7 @@ TEST_F(MysqlPhysical, NoConfigurationOfATamperedArchiveIsUsed) {
                                            {"auto.cnf", "[auto]\nserver-uuid=evil\n"},
                                            {"#clone/#new_files", lists},
                                            {"#clone/#old_files", lists}});
-  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   ASSERT_OK(UnpackAll(generation, altered, facts.notes));
   for (const char* name : {"my.cnf", "mysqld-auto.cnf", "backup-my.cnf", "#clone"})
     EXPECT_FALSE(std::filesystem::exists(generation.data / name)) << name;
@@ -135,17 +138,17 @@ TEST_F(MysqlPhysical, FilesThatLeadOutOfTheDataDirectoryAreRefused) {
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
   for (const char* name : {"shop/evil.isl", "other.cnf", "../evil", "/tmp/evil"}) {
     SCOPED_TRACE(name);
-    ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+    ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
     const Status refused = UnpackAll(generation, With(kept, {{name, "/tmp/evil"}}), facts.notes);
     EXPECT_EQ(ReasonOf(refused), "ARCHIVE_REFUSED");
-    ASSERT_OK(server_.host().RemoveGeneration(generation.number));
+    ASSERT_OK(server().host().RemoveGeneration(generation.number));
   }
 }
 
 TEST_F(MysqlPhysical, ABackupThatTheInstalledServerCannotContinueIsRefused) {
   KeptArchives kept;
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
-  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   const std::string version = facts.notes.at("version");
   const auto with = [&](const std::string& product, const std::string& other) {
     std::map<std::string, std::string> notes = facts.notes;
@@ -170,7 +173,7 @@ TEST_F(MysqlPhysical, ATableThatDoesNotOpenIsNamed) {
   Run({"CREATE TABLE kept (n int)", "CREATE TABLE `lost ``one` (n int)"});
   KeptArchives kept;
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
-  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   ASSERT_OK(UnpackAll(generation, kept, facts.notes));
   ASSERT_OK(os::RemoveFile(generation.data / "shop" / "lost@0020@0060one.ibd"));
   ASSERT_OK(SwitchTo(generation));
@@ -183,7 +186,7 @@ TEST_F(MysqlPhysical, ATableThatDoesNotOpenIsNamed) {
 TEST_F(MysqlPhysical, TheAgentsAccountWorksThoughTheBackupHoldsItLocked) {
   const auto root = Root();
   const std::string lock =
-      fmt::format("ALTER USER '{}'@'localhost' ACCOUNT LOCK", server_.settings().os_user);
+      fmt::format("ALTER USER '{}'@'localhost' ACCOUNT LOCK", server().settings().os_user);
   KeptArchives kept;
   bool locked = false;
   kept.on_write = [&] {
@@ -197,7 +200,7 @@ TEST_F(MysqlPhysical, TheAgentsAccountWorksThoughTheBackupHoldsItLocked) {
   }
   const auto facts = engine().Take(ctx(), kept);
   ASSERT_OK(root->Query(
-      fmt::format("ALTER USER '{}'@'localhost' ACCOUNT UNLOCK", server_.settings().os_user)));
+      fmt::format("ALTER USER '{}'@'localhost' ACCOUNT UNLOCK", server().settings().os_user)));
   ASSERT_OK(facts);
   ASSERT_OK(Restore(kept, *facts));
 }

@@ -114,7 +114,7 @@ TEST_F(PhysicalContract, AnUnknownArchiveIsRefused) {
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
   kept.archives.resize(1);
   kept.archives[0].first = "other.archive";
-  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   EXPECT_EQ(ReasonOf(UnpackAll(generation, kept, facts.notes)), "ARCHIVE_REFUSED");
 }
 
@@ -122,7 +122,7 @@ TEST_F(PhysicalContract, ACutArchiveIsTold) {
   KeptArchives kept;
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
   kept.archives[0].second.resize(kept.archives[0].second.size() / 2);
-  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server_.host().MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   EXPECT_EQ(ReasonOf(UnpackAll(generation, kept, facts.notes)), "ARCHIVE_CORRUPT");
 }
 

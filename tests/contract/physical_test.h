@@ -31,26 +31,42 @@ class KeptArchives : public datastore::ArchiveWriter, public stream::Sink {
   }
 };
 
-// A server of its own for each test, with database `shop` and a root, since each replaces its
-// files.
+// A server of the suite's own, since tests replace its files; each begins with an empty database
+// `shop` and a root.
 class PhysicalTest : public testing::Test {
  protected:
+  static void TearDownTestSuite() { the_server_.reset(); }
   void SetUp() override {
-    ASSERT_OK(server_.Prepare());
-    ASSERT_OK(server_.store().root()->Enable(ctx(), Secret("root's own")));
+    if (!the_server_) {
+      the_server_ = std::make_unique<RealServer>();
+      ASSERT_OK(the_server_->Prepare());
+    }
+    ASSERT_OK(server().store().root()->Enable(ctx(), Secret("root's own")));
     datastore::DatabaseSpec shop;
     shop.name = "shop";
-    ASSERT_OK(server_.store().databases()->Create(ctx(), shop));
+    ASSERT_OK(server().store().databases()->Drop(ctx(), shop.name));
+    ASSERT_OK(server().store().databases()->Create(ctx(), shop));
+  }
+  void TearDown() override {
+    const os::Volume& volume = server().settings().volume;
+    ASSERT_OK_AND_ASSIGN(const auto current, volume.CurrentNumber());
+    ASSERT_OK_AND_ASSIGN(const auto numbers, volume.Numbers());
+    for (const std::uint64_t number : numbers) {
+      if (number != current) {
+        EXPECT_OK(server().host().RemoveGeneration(number));
+      }
+    }
   }
 
+  static RealServer& server() { return *the_server_; }
   OpContext ctx() const { return OpContext().WithBudget(std::chrono::minutes(2)); }
-  datastore::PhysicalBackup& engine() { return *server_.store().physical_backup(); }
+  datastore::PhysicalBackup& engine() { return *server().store().physical_backup(); }
   bool mariadb() const { return TheTraits().name == "mariadb"; }
   bool mysql() const { return TheTraits().name == "mysql"; }
-  os::Path staging() const { return server_.settings().volume.agent() / "staging"; }
+  os::Path staging() const { return server().settings().volume.agent() / "staging"; }
 
   std::unique_ptr<ClientSession> Root() {
-    auto session = server_.LogIn({"root", Secret("root's own"), "shop"});
+    auto session = server().LogIn({"root", Secret("root's own"), "shop"});
     EXPECT_OK(session);
     return session.ok() ? *std::move(session) : nullptr;
   }
@@ -79,18 +95,18 @@ class PhysicalTest : public testing::Test {
     return engine().Complete(ctx(), spec);
   }
   Status SwitchTo(const os::Generation& generation) {
-    RETURN_IF_ERROR(server_.store().server()->Stop(ctx()));
-    RETURN_IF_ERROR(server_.host().SwitchGeneration(generation.number));
-    return server_.store().server()->Start(ctx());
+    RETURN_IF_ERROR(server().store().server()->Stop(ctx()));
+    RETURN_IF_ERROR(server().host().SwitchGeneration(generation.number));
+    return server().store().server()->Start(ctx());
   }
   Status Restore(const KeptArchives& kept, const datastore::PhysicalFacts& facts) {
-    ASSIGN_OR_RETURN(const os::Generation generation, server_.host().MakeGeneration());
+    ASSIGN_OR_RETURN(const os::Generation generation, server().host().MakeGeneration());
     RETURN_IF_ERROR(UnpackAll(generation, kept, facts.notes));
     RETURN_IF_ERROR(SwitchTo(generation));
     return engine().Settle(ctx());
   }
 
-  RealServer server_;
+  static inline std::unique_ptr<RealServer> the_server_;
 };
 
 }  // namespace dbagent::tests
