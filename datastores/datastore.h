@@ -396,6 +396,12 @@ class PhysicalBackup {
   // TOOL_FAILED (with its last words); BACKUP_UNSUPPORTED (FAILED_PRECONDITION: what it has that
   // such a backup cannot hold, with the list).
   virtual Result<PhysicalFacts> Take(const OpContext& ctx, ArchiveWriter& archives) = 0;
+  // Removes what a Take that was killed with its agent has left: files, a statement that still
+  // runs. Called by recovery; nothing left is fine.
+  virtual Status CleanUp(const OpContext& ctx) {
+    (void)ctx;
+    return Ok();
+  }
 
   // Writes nothing outside the generation, whatever the archive holds: ARCHIVE_REFUSED,
   // ARCHIVE_CORRUPT (DATA_LOSS). A failed call leaves files, which the caller removes.

@@ -150,6 +150,8 @@ void Backups::RegisterRecovery() {
     if (running.plan().empty()) return NotBegun(running);
     ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
     ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
+    if (datastore::PhysicalBackup* const engine = context_.datastore.physical_backup())
+      RETURN_IF_ERROR(engine->CleanUp(running.ctx()));
     backup::Repository repository(*place.store, place.instance);
     ASSIGN_OR_RETURN(const bool finished, repository.Exists(running.ctx(), plan.backup_id()));
     running.SetBackupId(plan.backup_id());

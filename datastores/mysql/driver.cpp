@@ -47,7 +47,8 @@ class MysqlDatastore : public Datastore {
         users_(MakeUserAdmin(server_)),
         grants_(MakeGrantAdmin(server_)),
         root_(MakeRootAdmin(server_)),
-        logical_backup_(MakeLogicalBackup(server_, *databases_)) {}
+        logical_backup_(MakeLogicalBackup(server_, *databases_)),
+        physical_backup_(MakePhysicalBackup(server_, info)) {}
 
   const DatastoreInfo& info() const override { return info_; }
   Health CheckHealth() override;
@@ -57,6 +58,7 @@ class MysqlDatastore : public Datastore {
   GrantAdmin* grants() override { return grants_.get(); }
   RootAdmin* root() override { return root_.get(); }
   LogicalBackup* logical_backup() override { return logical_backup_.get(); }
+  PhysicalBackup* physical_backup() override { return physical_backup_.get(); }
 
  private:
   const DatastoreInfo info_;
@@ -67,6 +69,7 @@ class MysqlDatastore : public Datastore {
   const std::unique_ptr<GrantAdmin> grants_;
   const std::unique_ptr<RootAdmin> root_;
   const std::unique_ptr<LogicalBackup> logical_backup_;
+  const std::unique_ptr<PhysicalBackup> physical_backup_;
 };
 
 Health MysqlDatastore::CheckHealth() {

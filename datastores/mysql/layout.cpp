@@ -72,6 +72,76 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
               {{"database", ParameterKind::kText}});
 }
 
+os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
+  Arguments arguments = {"--defaults-file=" + layout.configuration.native(),
+                         "--datadir={generation}/data", "--skip-networking",
+                         "--socket=" + layout.first_socket.native(),
+                         "--pid-file=" + layout.first_pid_file.native(), "--init-file=/dev/fd/0",
+                         "--skip-log-bin", "--skip-slave-start", "--event-scheduler=OFF",
+                         // beside a server that has the machine's memory
+                         "--innodb-buffer-pool-size=64M"};
+  if (!dialect.mariadb()) arguments.emplace_back("--performance-schema=OFF");
+  return Tool(kAdoptTool, layout.prefix / "sbin" / dialect.server_program(), std::move(arguments),
+              {{"generation", ParameterKind::kGeneration}});
+}
+
+// How the server's files are copied.
+std::vector<os::ToolDefinition> CopyTools(const ServerSettings& settings, const Dialect& dialect,
+                                          const Layout& layout) {
+  if (!dialect.mariadb()) {
+    return {Tool(kPackTool, "/usr/bin/tar",
+                 {"--create", "--file=-", "--format=gnu", "--sort=name", "--owner=0", "--group=0",
+                  "--numeric-owner", "--no-acls", "--no-selinux", "--no-xattrs",
+                  "--exclude=./#clone", "--directory=" + (layout.staging / "clone").native(), "."},
+                 {})};
+  }
+  const os::Path program = layout.prefix / "bin/mariadb-backup";
+  return {Tool(kMariadbBackupTool, program,
+               {"--no-defaults", "--backup", "--stream=mbstream",
+                "--socket=" + layout.socket.native(), "--user=" + settings.os_user,
+                "--datadir=" + layout.data.native(), "--target-dir=" + layout.staging.native(),
+                "--tmpdir=" + layout.staging.native(), "--open-files-limit=65535"},
+               {}),
+          Tool(kApplyLogTool, program,
+               {"--no-defaults", "--prepare", "--target-dir={generation}/data",
+                "--tmpdir={generation}/data", "--use-memory=128M", "--innodb-page-size={page_size}",
+                "--innodb-undo-tablespaces={undo_tablespaces}",
+                "--innodb-data-file-path=ibdata1:12M:autoextend", "--open-files-limit=65535"},
+               {{"generation", ParameterKind::kGeneration},
+                {"page_size", ParameterKind::kNumber},
+                {"undo_tablespaces", ParameterKind::kNumber}})};
+}
+
+std::vector<os::ToolDefinition> RestoreTools(const ServerSettings& settings, const Dialect& dialect,
+                                             const Layout& layout) {
+  const os::Path extract = settings.own_programs / "dbagent-extract";
+  const std::map<std::string, ParameterKind> generation = {
+      {"generation", ParameterKind::kGeneration}};
+  // What could make the restored server or a tool run or read something of a stranger's choice
+  // stays out: options, and a clone's lists of files to rename and remove.
+  Arguments unpack = {dialect.mariadb() ? "mbstream" : "tar",
+                      "{generation}/data",
+                      "backup-my.cnf",
+                      "my.cnf",
+                      "auto.cnf",
+                      "mysqld-auto.cnf",
+                      "#clone"};
+  Arguments tidy = {"--recursive", "--force", "--"};
+  for (const char* left :
+       {"backup-my.cnf", "xtrabackup_info", "xtrabackup_checkpoints", "xtrabackup_binlog_info",
+        "xtrabackup_binlog_pos_innodb", "xtrabackup_slave_info", "xtrabackup_galera_info",
+        "mariadb_backup_info", "mariadb_backup_checkpoints", "mariadb_backup_binlog_info",
+        "mariadb_backup_slave_info", "mariadb_backup_galera_info", "#clone"}) {
+    tidy.push_back(std::string("{generation}/data/") + left);
+  }
+  return {Tool(kExtractTool, extract, std::move(unpack), generation),
+          Tool(kPutFileTool, extract, {"file", "{generation}/data/{directory}", "{name}"},
+               {{"generation", ParameterKind::kGeneration},
+                {"directory", ParameterKind::kText},
+                {"name", ParameterKind::kText}}),
+          Tool(kTidyTool, "/usr/bin/rm", std::move(tidy), generation), Adopt(dialect, layout)};
+}
+
 }  // namespace
 
 Layout::Layout(const ServerSettings& settings)
@@ -82,13 +152,17 @@ Layout::Layout(const ServerSettings& settings)
       socket(settings.runtime_directory / "mysql.sock"),
       pid_file(settings.runtime_directory / "mysql.pid"),
       first_socket(settings.runtime_directory / "first.sock"),
-      first_pid_file(settings.runtime_directory / "first.pid") {}
+      first_pid_file(settings.runtime_directory / "first.pid"),
+      staging(settings.volume.agent() / "staging") {}
 
 os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect) {
   const Layout layout(settings);
   os::ToolTable table;
   table.tools = {Initialise(settings, dialect, layout), Secure(dialect, layout),
                  Dump(settings, dialect, layout), Load(settings, dialect, layout)};
+  for (const std::vector<os::ToolDefinition>& more :
+       {CopyTools(settings, dialect, layout), RestoreTools(settings, dialect, layout)})
+    table.tools.insert(table.tools.end(), more.begin(), more.end());
   table.server.command = Tool("server", layout.prefix / "sbin" / dialect.server_program(),
                               {"--defaults-file=" + layout.configuration.native()}, {});
   table.server.log_file = layout.log;

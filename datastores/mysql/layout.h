@@ -12,6 +12,7 @@ struct Layout {
   os::Path prefix;  // with sbin/, bin/ and share/
   os::Path configuration, data, log, socket, pid_file;
   os::Path first_socket, first_pid_file;  // of a first start, before the server is secure
+  os::Path staging;  // what the server or a tool writes while a physical backup is taken
 };
 
 os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect);
@@ -21,5 +22,16 @@ inline constexpr const char* kInitialiseTool = "initialise";  // parameter: gene
 inline constexpr const char* kSecureTool = "secure";  // parameter: generation; stdin: statements
 inline constexpr const char* kDumpTool = "dump";      // parameter: database; stdout: SQL
 inline constexpr const char* kLoadTool = "load";      // parameter: database; stdin: SQL
+// Of physical backups. stdout: mbstream; stdout: tar of staging's `clone`.
+inline constexpr const char* kMariadbBackupTool = "mariadb-backup";
+inline constexpr const char* kPackTool = "pack";
+// Parameter: generation. stdin: the archive; stdin: a file (parameters: directory, name).
+inline constexpr const char* kExtractTool = "extract";
+inline constexpr const char* kPutFileTool = "put-file";
+// Parameter: generation. mariadb-backup --prepare (parameters: page_size, undo_tablespaces); rm of
+// what such tools leave; a start on restored files, stdin: statements.
+inline constexpr const char* kApplyLogTool = "apply-log";
+inline constexpr const char* kTidyTool = "tidy";
+inline constexpr const char* kAdoptTool = "adopt";
 
 }  // namespace dbagent::datastore::mysql

@@ -13,5 +13,6 @@ std::unique_ptr<UserAdmin> MakeUserAdmin(Server& server);
 std::unique_ptr<GrantAdmin> MakeGrantAdmin(Server& server);
 std::unique_ptr<RootAdmin> MakeRootAdmin(Server& server);
 std::unique_ptr<LogicalBackup> MakeLogicalBackup(Server& server, DatabaseAdmin& databases);
+std::unique_ptr<PhysicalBackup> MakePhysicalBackup(Server& server, const DatastoreInfo& info);
 
 }  // namespace dbagent::datastore::mysql

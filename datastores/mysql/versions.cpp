@@ -9,6 +9,8 @@
 namespace dbagent::datastore::mysql {
 namespace {
 
+constexpr std::uint64_t kLeastMariaDbRedo = 96ULL << 20U;
+
 struct Accepted {
   std::uint32_t major, first_minor, last_minor;
 };
@@ -26,6 +28,13 @@ bool IsIn(const std::array<Accepted, N>& all, const Version& version) {
 
 std::string_view ProductName(bool mariadb) {
   return mariadb ? "MariaDB" : "MySQL";
+}
+
+// The agent's account on MySQL, whatever there was of it.
+std::string MysqlAccountStatements(const std::string& account) {
+  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED WITH auth_socket;\nALTER USER " +
+         account + " IDENTIFIED WITH auth_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
+         " WITH GRANT OPTION;\nGRANT PROXY ON ''@'' TO " + account + " WITH GRANT OPTION;\n";
 }
 
 }  // namespace
@@ -73,7 +82,11 @@ bool Dialect::several_bind_addresses() const {
 }
 
 std::vector<std::string> Dialect::ConfigurationLines(std::uint64_t redo_bytes) const {
-  if (mariadb_) return {fmt::format("innodb-log-file-size = {}", redo_bytes)};
+  if (mariadb_) {
+    // A physical backup copies the log while it is written, and fails when it is overtaken: never
+    // less than the server's own default.
+    return {fmt::format("innodb-log-file-size = {}", std::max(redo_bytes, kLeastMariaDbRedo))};
+  }
   return {"mysqlx = OFF", "secure-file-priv = NULL", "plugin-load-add = auth_socket.so",
           "binlog-expire-logs-seconds = 259200",  // three days; the default is thirty
           fmt::format("innodb-redo-log-capacity = {}", redo_bytes)};
@@ -113,10 +126,19 @@ std::string Dialect::SecureStatements(const std::string& agent_account) const {
   // root@localhost, which has no password yet, becomes the agent's account or goes
   const std::string drop_root =
       agent_account == "root" ? "" : "DROP USER IF EXISTS 'root'@'localhost';\n";
-  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED WITH auth_socket;\nALTER USER " +
-         account + " IDENTIFIED WITH auth_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
-         " WITH GRANT OPTION;\nGRANT PROXY ON ''@'' TO " + account + " WITH GRANT OPTION;\n" +
-         drop_root + "SHUTDOWN;\n";
+  return MysqlAccountStatements(account) + drop_root + "SHUTDOWN;\n";
+}
+
+std::string Dialect::AdoptStatements(const std::string& agent_account) const {
+  const std::string account = QuoteLiteral(agent_account) + "@'localhost'";
+  const std::string usable =
+      "ALTER USER " + account +
+      " REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 "
+      "MAX_USER_CONNECTIONS 0 ACCOUNT UNLOCK;\n";
+  if (!mariadb_) return MysqlAccountStatements(account) + usable + "SHUTDOWN;\n";
+  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED VIA unix_socket;\nALTER USER " +
+         account + " IDENTIFIED VIA unix_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
+         " WITH GRANT OPTION;\n" + usable + "SHUTDOWN;\n";
 }
 
 std::string Dialect::AccountsQuery() const {

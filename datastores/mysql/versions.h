@@ -59,6 +59,9 @@ class Dialect {
   // One statement per line, run as init file by a server without network: leaves the agent's
   // account and the server's own, and ends the server.
   std::string SecureStatements(const std::string& agent_account) const;
+  // The same for restored files: the agent's account is there and may do everything; the others
+  // stay.
+  std::string AdoptStatements(const std::string& agent_account) const;
 
   // Rows (user, host, plugin, locked, tls, max connections, stored credential); the first two as
   // binary strings; `WHERE` and the rest may follow with columns User and Host.

@@ -11,7 +11,7 @@ namespace {
 using v1::BackupService;
 
 // A prepared instance of its own for each test, since each loses everything.
-class PostgresqlPhysical : public testing::Test {
+class Physical : public testing::Test {
  protected:
   void SetUp() override {
     agent_.Start();
@@ -25,8 +25,7 @@ class PostgresqlPhysical : public testing::Test {
     grant.set_database("shop");
     grant.set_set(v1::ALL);
     agent_.Prepare(request);
-    Run("CREATE TABLE t AS SELECT n, md5(n::text) AS h FROM generate_series(1, 50000) n");
-    Run("CREATE INDEX ON t (h)");
+    for (const std::string& sql : TheTraits().many_rows) Run(sql);
   }
 
   ClientSession::Table Ask(const std::string& sql) {
@@ -38,9 +37,7 @@ class PostgresqlPhysical : public testing::Test {
     return rows.ok() ? *std::move(rows) : ClientSession::Table();
   }
   void Run(const std::string& sql) { Ask(sql); }
-  ClientSession::Table Sum() {
-    return Ask("SELECT count(*), md5(string_agg(h, '' ORDER BY n)) FROM t");
-  }
+  ClientSession::Table Sum() { return Ask(TheTraits().sum_of_rows); }
 
   v1::Operation Backup() {
     v1::CreateBackupRequest request;
@@ -69,15 +66,31 @@ class PostgresqlPhysical : public testing::Test {
     return numbers.ok() ? *std::move(numbers) : std::vector<std::uint64_t>();
   }
 
+  // A start on other files than those of now fails, and only the start of the server proper.
+  void BreakTheNextStart() {
+    const os::Path file = agent_.volume().config() / TheTraits().configuration_file;
+    Result<std::string> text = os::ReadFile(file);
+    ASSERT_TRUE(text.ok()) << text.status().ToString();
+    std::string line = "recovery_target_timeline = '99'\n";  // the backup's control file has none
+    if (TheTraits().kind == "mysql") {
+      // the files of now have it, the backup has not
+      const os::Path statements = agent_.volume().current() / "data" / "only-here.sql";
+      ASSERT_TRUE(os::WriteFileAtomic(statements, "SELECT 1;\n", 0600).ok());
+      line = "init-file = " + statements.native() + "\n";
+    }
+    ASSERT_TRUE(os::WriteFileAtomic(file, *text + line, 0644).ok());
+  }
+
   AgentProcess agent_;
 };
 
-TEST_F(PostgresqlPhysical, EverythingLostComesBack) {
+TEST_F(Physical, EverythingLostComesBack) {
   const ClientSession::Table before = Sum();
   const v1::Operation made = Backup();
   ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   Run("DROP TABLE t");
-  ASSERT_TRUE(os::RemoveTree(agent_.volume().current() / "data" / "base").ok());
+  for (const std::string& name : TheTraits().vital_files)
+    ASSERT_TRUE(os::RemoveTree(agent_.volume().current() / "data" / name).ok());
   const v1::Operation restored = Restore(made.backup_id());
   ASSERT_EQ(restored.state(), v1::SUCCEEDED) << restored.DebugString() << agent_.log();
   EXPECT_EQ(Sum(), before);
@@ -90,7 +103,7 @@ TEST_F(PostgresqlPhysical, EverythingLostComesBack) {
   EXPECT_EQ(Sum(), before);
 }
 
-TEST_F(PostgresqlPhysical, IsNotRestoredWithoutTheWord) {
+TEST_F(Physical, IsNotRestoredWithoutTheWord) {
   const v1::Operation made = Backup();
   v1::Operation operation;
   const Outcome outcome = AskToRestore(made.backup_id(), false, operation);
@@ -98,7 +111,7 @@ TEST_F(PostgresqlPhysical, IsNotRestoredWithoutTheWord) {
   EXPECT_NE(outcome.hint, "");
 }
 
-TEST_F(PostgresqlPhysical, OneThatWasAlteredIsRefusedAndTheServerRunsOn) {
+TEST_F(Physical, OneThatWasAlteredIsRefusedAndTheServerRunsOn) {
   const v1::Operation made = Backup();
   ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   const pid_t server = agent_.server_pid();
@@ -121,15 +134,11 @@ TEST_F(PostgresqlPhysical, OneThatWasAlteredIsRefusedAndTheServerRunsOn) {
   EXPECT_EQ(Sum()[0][0], "50000");
 }
 
-TEST_F(PostgresqlPhysical, AServerThatDoesNotStartOnTheBackupGoesBackToItsOldFiles) {
+TEST_F(Physical, AServerThatDoesNotStartOnTheBackupGoesBackToItsOldFiles) {
   const v1::Operation made = Backup();
   ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   Run("CREATE TABLE newer (n int)");
-  // what the server reads at its start cannot be used with the backup's control file
-  const os::Path file = agent_.volume().config() / "postgresql.conf";
-  Result<std::string> text = os::ReadFile(file);
-  ASSERT_TRUE(text.ok()) << text.status().ToString();
-  ASSERT_TRUE(os::WriteFileAtomic(file, *text + "recovery_target_timeline = '99'\n", 0644).ok());
+  BreakTheNextStart();
   const v1::Operation restored = Restore(made.backup_id());
   EXPECT_EQ(restored.state(), v1::FAILED) << restored.DebugString();
   EXPECT_EQ(restored.error().reason(), "SERVER_START_FAILED") << restored.DebugString();

@@ -61,6 +61,11 @@ struct ServerTraits {
   std::vector<std::string> compare;
   // Fills table `bulk` with so much that dumping it takes a while.
   std::vector<std::string> bulk_data;
+  // Makes table `t(n, h)` of 50,000 rows; what is the same when all of them are there again.
+  std::vector<std::string> many_rows;
+  std::string sum_of_rows;
+  // In the data directory: without them nothing of database `shop` is left, nor much of the server.
+  std::vector<std::string> vital_files;
 };
 
 // Of --server=; ends the program when there is no such driver.

@@ -89,6 +89,7 @@ ServerTraits CommonTraits() {
       "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for %lock%'";
   traits.make_many_users = ForMany("CREATE");
   traits.drop_many_users = ForMany("DROP");
+  traits.sum_of_rows = "SELECT COUNT(*), SUM(CRC32(CONCAT(n, h))) FROM t";
   traits.hard_data = kHardData;
   traits.compare = kCompare;
   return traits;
@@ -103,6 +104,9 @@ ServerTraits MariadbTraits() {
   traits.longest_user = std::string(128, 'x');
   traits.bulk_data = {
       "CREATE TABLE bulk AS SELECT seq AS i, REPEAT(MD5(seq), 30) AS t FROM seq_1_to_60000"};
+  traits.many_rows = {
+      "CREATE TABLE t (INDEX (h)) AS SELECT seq AS n, MD5(seq) AS h FROM seq_1_to_50000"};
+  traits.vital_files = {"shop", "mysql"};
   return traits;
 }
 
@@ -117,6 +121,11 @@ ServerTraits MysqlTraits() {
       "SET SESSION cte_max_recursion_depth = 100000",
       "CREATE TABLE bulk AS WITH RECURSIVE seq AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM seq "
       "WHERE i < 60000) SELECT i, REPEAT(SHA2(i, 256), 15) AS t FROM seq"};
+  traits.many_rows = {
+      "CREATE TABLE t (n int, h char(64), INDEX (h))",
+      "INSERT INTO t WITH RECURSIVE seq AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM seq WHERE i "
+      "< 50000) SELECT /*+ SET_VAR(cte_max_recursion_depth = 50000) */ i, SHA2(i, 256) FROM seq"};
+  traits.vital_files = {"shop", "mysql.ibd"};
   return traits;
 }
 

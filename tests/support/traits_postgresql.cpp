@@ -99,6 +99,11 @@ ServerTraits PostgresqlTraits() {
   traits.bulk_data = {
       "CREATE TABLE bulk AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 60000) "
       "i"};
+  traits.many_rows = {
+      "CREATE TABLE t AS SELECT n, md5(n::text) AS h FROM generate_series(1, 50000) n",
+      "CREATE INDEX ON t (h)"};
+  traits.sum_of_rows = "SELECT count(*), md5(string_agg(h, '' ORDER BY n)) FROM t";
+  traits.vital_files = {"base"};
   return traits;
 }
 
