@@ -13,6 +13,7 @@ namespace dbagent::ctl {
 namespace {
 
 constexpr std::size_t kBar = 24;
+constexpr std::chrono::seconds kLineEvery{10};  // where no terminal redraws one
 
 std::size_t TerminalWidth() {
   winsize size{};
@@ -60,8 +61,11 @@ void ProgressView::Update(const v1::Operation& operation) {
     return;
   }
   const std::string now = operation.progress().step() + "\n" + operation.progress().line();
-  if (now == last_ || operation.progress().step().empty()) return;
+  const auto time = std::chrono::steady_clock::now();
+  if (operation.progress().step().empty()) return;
+  if (now == last_ && time - last_time_ < kLineEvery) return;
   last_ = now;
+  last_time_ = time;
   std::fprintf(stderr, "%s: %.0f %% %s\n", operation.kind().c_str(), operation.progress().percent(),
                Details(operation.progress()).c_str());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "dbagent/v1/operation.pb.h"
@@ -7,7 +8,7 @@
 namespace dbagent::ctl {
 
 // Shows an operation's progress on stderr: a bar that redraws itself on a terminal, a line per step
-// elsewhere, nothing with --json.
+// and every ten seconds elsewhere, nothing with --json.
 class ProgressView {
  public:
   explicit ProgressView(bool quiet);
@@ -17,7 +18,8 @@ class ProgressView {
  private:
   const bool quiet_, terminal_;
   bool drawn_ = false;
-  std::string last_;  // what a line-wise log said last
+  std::string last_;  // what a line-wise log said last, and when
+  std::chrono::steady_clock::time_point last_time_;
 };
 
 // `[######----------]  42 %  dump  1.2 GiB of 3.0 GiB, 210 MiB/s, 0:08 left`, at most `width`

@@ -1,5 +1,8 @@
 #include "agent/ctl/session.h"
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 
 #include "agent/base/ids.h"
@@ -7,6 +10,32 @@
 #include "dbagent/v1/operation.grpc.pb.h"
 
 namespace dbagent::ctl {
+namespace {
+
+// While it lives an interrupt (Ctrl-C) ends the program with `text`: what is followed runs in the
+// agent, and goes on.
+class InterruptHint {
+ public:
+  explicit InterruptHint(const std::string& text) {
+    text_ = text;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (write(STDERR_FILENO, text_.data(), text_.size()) < 0) _exit(kInterrupted);
+      _exit(kInterrupted);
+    };
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptHint() { sigaction(SIGINT, &before_, nullptr); }
+  InterruptHint(const InterruptHint&) = delete;
+  InterruptHint& operator=(const InterruptHint&) = delete;
+
+ private:
+  static constexpr int kInterrupted = 130;  // as shells say it
+  static inline std::string text_;
+  struct sigaction before_ {};
+};
+
+}  // namespace
 
 std::shared_ptr<grpc::Channel> Session::channel() {
   if (!channel_) {
@@ -43,6 +72,10 @@ void Session::Follow(const v1::Operation& operation) {
   v1::WatchOperationRequest request;
   request.set_id(operation.id());
   const auto stream = stub->Watch(&context, request);
+  const InterruptHint hint(
+      fmt::format("\noperation {0} goes on; `dbagentctl operation watch {0}`, `dbagentctl "
+                  "operation cancel {0}`\n",
+                  operation.id()));
   ProgressView view(json);
   v1::Operation latest = operation;
   while (stream->Read(&latest)) view.Update(latest);
@@ -50,8 +83,11 @@ void Session::Follow(const v1::Operation& operation) {
   if (!Succeeded(FromGrpc(stream->Finish()))) return;
   if (latest.state() == v1::SUCCEEDED) {
     Show(latest, [&] {
-      return fmt::format("{} done{}\n", latest.kind(),
-                         latest.backup_id().empty() ? "" : ", backup " + latest.backup_id());
+      std::string text =
+          fmt::format("{} done{}\n", latest.kind(),
+                      latest.backup_id().empty() ? "" : ", backup " + latest.backup_id());
+      for (const std::string& note : latest.notes()) text += "note: " + note + "\n";
+      return text;
     });
     return;
   }

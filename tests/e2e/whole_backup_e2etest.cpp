@@ -107,8 +107,9 @@ TEST_P(WholeBackup, OneThatIsDamagedLeavesTheNewVolumeEmpty) {
 
 INSTANTIATE_TEST_SUITE_P(Methods, WholeBackup,
                          testing::Values(v1::BACKUP_METHOD_LOGICAL, v1::BACKUP_METHOD_PHYSICAL),
-                         [](const auto& info) {
-                           return info.param == v1::BACKUP_METHOD_LOGICAL ? "Logical" : "Physical";
+                         [](const auto& method) {
+                           return method.param == v1::BACKUP_METHOD_LOGICAL ? "Logical"
+                                                                            : "Physical";
                          });
 
 class WholeLogicalBackup : public WholeBackup {};
