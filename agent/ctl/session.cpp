@@ -7,6 +7,15 @@
 #include "dbagent/v1/operation.grpc.pb.h"
 
 namespace dbagent::ctl {
+namespace {
+
+std::string Notes(const v1::Operation& operation) {
+  std::string text;
+  for (const std::string& note : operation.notes()) text += note + "\n";
+  return text;
+}
+
+}  // namespace
 
 std::shared_ptr<grpc::Channel> Session::channel() {
   if (!channel_) {
@@ -51,11 +60,12 @@ void Session::Follow(const v1::Operation& operation) {
   if (latest.state() == v1::SUCCEEDED) {
     Show(latest, [&] {
       return fmt::format("{} done{}\n", latest.kind(),
-                         latest.backup_id().empty() ? "" : ", backup " + latest.backup_id());
+                         latest.backup_id().empty() ? "" : ", backup " + latest.backup_id()) +
+             Notes(latest);
     });
     return;
   }
-  if (json) std::fputs(ToJson(latest).c_str(), stdout);
+  std::fputs(json ? ToJson(latest).c_str() : Notes(latest).c_str(), stdout);
   ShowError(ItemError(latest.error()), json);
   exit_code = kOperationFailed;
 }
