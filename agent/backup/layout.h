@@ -20,6 +20,10 @@ std::uint64_t ChunkBytes(std::uint64_t number);
 
 std::string FolderOf(const std::string& instance, const std::string& backup);  // ends in /
 inline constexpr const char* kManifestName = "manifest";
+inline constexpr const char* kInProgressName = "in-progress";
+inline constexpr const char* kDeletingName = "deleting";
+inline constexpr const char* kVerifyFolder = "verify/";
+inline constexpr std::size_t kLargestMarkerBytes = 1U << 20U;
 std::string ChunkName(std::uint64_t stream, std::uint64_t number);  // `chunks/0003/00000042.zst`
 std::string IndexName(std::uint64_t stream, std::uint64_t number);  // `index/0003/0000`
 

@@ -1,11 +1,12 @@
 #include "agent/backup/repository.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 
 #include "agent/backup/chunk_reader.h"
+#include "agent/backup/json.h"
 #include "agent/backup/layout.h"
+#include "agent/backup/lease.h"
+#include "agent/backup/time.h"
 #include "agent/base/ids.h"
 #include "agent/base/kill_point.h"
 #include "agent/stream/sha256.h"
@@ -14,26 +15,8 @@ namespace dbagent::backup {
 namespace {
 
 constexpr std::string_view kDigestLine = "sha256 ";
-
-Result<std::string> ToJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) {
-    return Error(Code::kInternal, "JSON_FAILED", "unable to write a manifest as JSON");
-  }
-  return json + "\n";
-}
-
-Status FromJson(std::string_view json, const std::string& object,
-                google::protobuf::Message& message) {
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;  // a later minor addition
-  if (google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message, options)
-          .ok())
-    return Ok();
-  return CorruptObject(object, "is not what a manifest or an index looks like");
-}
+constexpr std::size_t kVerificationsKept = 10;
+constexpr std::chrono::minutes kAfterManifest{1};
 
 Status NotFound(const std::string& backup) {
   return Error(Code::kNotFound, "BACKUP_NOT_FOUND", "no backup '{}'", backup)
@@ -76,6 +59,20 @@ Status Repository::WriteManifest(const OpContext& ctx, const internal::Manifest&
   return store_.Put(ctx, Folder(manifest.id()) + kManifestName, AsBytes(text));
 }
 
+// Who sweeps marks the folder and then looks for the manifest; we write the manifest and then look
+// for the mark. So at least one of the two sees the other, whatever came between (a machine that
+// was paused for hours, too).
+Status Repository::Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest) {
+  ASSIGN_OR_RETURN(const std::chrono::milliseconds lasts, lease.Confirm(ctx));
+  RETURN_IF_ERROR(WriteManifest(ctx.WithBudget(lasts), manifest));
+  KillPoint("backup.manifest_written");
+  const OpContext after = ctx.ForCleanup(kAfterManifest);  // it exists: a cancel comes too late
+  const Result<std::chrono::milliseconds> confirmed = lease.Confirm(after);
+  if (!confirmed.ok() && confirmed.status().reason() == "BACKUP_LEASE_LOST")
+    return confirmed.status();
+  return Ok();
+}
+
 Result<internal::Manifest> Repository::ReadManifest(const OpContext& ctx,
                                                     const std::string& backup) {
   if (!IsId(backup)) return NotFound(backup);
@@ -106,22 +103,29 @@ Result<internal::Manifest> Repository::ReadManifest(const OpContext& ctx,
   return manifest;
 }
 
+Result<std::vector<internal::Chunk>> Repository::ReadIndex(const OpContext& ctx,
+                                                           const std::string& backup,
+                                                           const internal::IndexRef& ref) {
+  const std::string object = Folder(backup) + ref.object();
+  const Result<std::vector<std::byte>> content = store_.Get(ctx, object, kLargestManifestBytes);
+  if (!content.ok() && content.status().reason() == "OBJECT_NOT_FOUND")
+    return CorruptObject(object, "is missing");
+  if (!content.ok()) return content.status();
+  if (stream::Sha256Hex(*content) != ref.sha256())
+    return CorruptObject(object, "was altered: its SHA-256 is not the manifest's");
+  internal::Index index;
+  RETURN_IF_ERROR(FromJson(AsText(*content), object, index));
+  return std::vector<internal::Chunk>(index.chunks().begin(), index.chunks().end());
+}
+
 Result<std::vector<internal::Chunk>> Repository::ReadIndexes(const OpContext& ctx,
                                                              const std::string& backup,
                                                              const internal::Stream& stream) {
   std::vector<internal::Chunk> chunks;
   std::uint64_t source = 0, stored = 0;
   for (const internal::IndexRef& ref : stream.indexes()) {
-    const std::string object = Folder(backup) + ref.object();
-    const Result<std::vector<std::byte>> content = store_.Get(ctx, object, kLargestManifestBytes);
-    if (!content.ok() && content.status().reason() == "OBJECT_NOT_FOUND")
-      return CorruptObject(object, "is missing");
-    if (!content.ok()) return content.status();
-    if (stream::Sha256Hex(*content) != ref.sha256())
-      return CorruptObject(object, "was altered: its SHA-256 is not the manifest's");
-    internal::Index index;
-    RETURN_IF_ERROR(FromJson(AsText(*content), object, index));
-    for (internal::Chunk& chunk : *index.mutable_chunks()) {
+    ASSIGN_OR_RETURN(std::vector<internal::Chunk> of_index, ReadIndex(ctx, backup, ref));
+    for (internal::Chunk& chunk : of_index) {
       source += chunk.source_bytes();
       stored += chunk.stored_bytes();
       chunks.push_back(std::move(chunk));
@@ -139,14 +143,17 @@ Result<bool> Repository::Exists(const OpContext& ctx, const std::string& backup)
   return store_.Exists(ctx, Folder(backup) + kManifestName);
 }
 
+Result<bool> Repository::IsWhole(const OpContext& ctx, const std::string& backup) {
+  ASSIGN_OR_RETURN(const bool exists, Exists(ctx, backup));
+  if (!exists) return false;
+  ASSIGN_OR_RETURN(const bool deleting, store_.Exists(ctx, Folder(backup) + kDeletingName));
+  return !deleting;
+}
+
 Result<std::vector<std::string>> Repository::List(const OpContext& ctx) {
-  const std::string prefix = instance_ + "/";
-  ASSIGN_OR_RETURN(const std::vector<std::string> folders, store_.List(ctx, prefix));
   std::vector<std::string> ids;
-  for (const std::string& folder : folders) {
-    if (!folder.ends_with('/')) continue;
-    const std::string id = folder.substr(prefix.size(), folder.size() - prefix.size() - 1);
-    if (!IsId(id)) continue;
+  ASSIGN_OR_RETURN(const std::vector<std::string> folders, Folders(ctx));
+  for (const std::string& id : folders) {
     ASSIGN_OR_RETURN(const bool exists, Exists(ctx, id));
     if (exists) ids.push_back(id);
   }
@@ -154,19 +161,88 @@ Result<std::vector<std::string>> Repository::List(const OpContext& ctx) {
   return ids;
 }
 
-Status Repository::RemoveBelow(const OpContext& ctx, const std::string& folder) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, store_.List(ctx, folder));
-  for (const std::string& name : names) {
-    RETURN_IF_ERROR(name.ends_with('/') ? RemoveBelow(ctx, name) : store_.Remove(ctx, name));
-  }
+Result<std::vector<std::string>> Repository::Folders(const OpContext& ctx) {
+  const std::string prefix = instance_ + "/";
+  std::vector<std::string> ids;
+  RETURN_IF_ERROR(ListAll(store_, ctx, prefix, [&](const storage::Listed& listed) -> Status {
+    if (!listed.folder() || !listed.name.starts_with(prefix)) return Ok();
+    const std::string id =
+        listed.name.substr(prefix.size(), listed.name.size() - prefix.size() - 1);
+    if (IsId(id)) ids.push_back(id);
+    return Ok();
+  }));
+  return ids;
+}
+
+Status Repository::RemoveBelow(const OpContext& ctx, const std::string& folder, Removed& removed) {
+  const std::string markers[] = {folder + kInProgressName, folder + kDeletingName};
+  return ListAll(store_, ctx, folder, [&](const storage::Listed& listed) -> Status {
+    if (listed.folder()) return RemoveBelow(ctx, listed.name, removed);
+    if (listed.name == markers[0] || listed.name == markers[1]) return Ok();  // the last to go
+    RETURN_IF_ERROR(store_.Remove(ctx, listed.name));
+    ++removed.objects;
+    removed.bytes += listed.bytes;
+    return Ok();
+  });
+}
+
+Status Repository::RemoveMarker(const OpContext& ctx, const std::string& backup) {
+  return store_.Remove(ctx, Folder(backup) + kInProgressName);
+}
+
+Result<Removed> Repository::Remove(const OpContext& ctx, const std::string& backup) {
+  if (!IsId(backup)) return NotFound(backup);
+  const std::string folder = Folder(backup);
+  internal::Deleting content;
+  SetTime(std::chrono::system_clock::now(), *content.mutable_time());
+  content.set_agent(AgentLife());
+  ASSIGN_OR_RETURN(const std::string json, ToJson(content));
+  const Status marked = store_.Put(ctx, folder + kDeletingName, AsBytes(json));
+  // a store without room must still let go; the journal knows of it too
+  if (!marked.ok() && marked.reason() != "OBJECT_EXISTS" && marked.reason() != "NO_SPACE")
+    return marked;
+  KillPoint("backup.delete.marked");
+  Removed removed;
+  RETURN_IF_ERROR(store_.Remove(ctx, folder + kManifestName));
+  KillPoint("backup.delete.manifest_removed");
+  RETURN_IF_ERROR(RemoveBelow(ctx, folder, removed));
+  KillPoint("backup.delete.objects_removed");
+  RETURN_IF_ERROR(store_.Remove(ctx, folder + kInProgressName));
+  KillPoint("backup.delete.marker_removed");
+  RETURN_IF_ERROR(store_.Remove(ctx, folder + kDeletingName));
+  return removed;
+}
+
+Result<std::vector<std::string>> Repository::Verifications(const OpContext& ctx,
+                                                           const std::string& backup) {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(
+      ListAll(store_, ctx, Folder(backup) + kVerifyFolder, [&](const storage::Listed& listed) {
+        if (!listed.folder()) names.push_back(listed.name);
+        return Ok();
+      }));
+  return names;
+}
+
+Status Repository::WriteVerification(const OpContext& ctx, const std::string& backup,
+                                     const internal::Verification& verification) {
+  ASSIGN_OR_RETURN(const std::string json, ToJson(verification));
+  RETURN_IF_ERROR(store_.Put(ctx, Folder(backup) + kVerifyFolder + NewId(), AsBytes(json)));
+  ASSIGN_OR_RETURN(const std::vector<std::string> all, Verifications(ctx, backup));
+  for (std::size_t at = 0; at + kVerificationsKept < all.size(); ++at)
+    RETURN_IF_ERROR(store_.Remove(ctx, all[at]));
   return Ok();
 }
 
-Status Repository::Remove(const OpContext& ctx, const std::string& backup) {
-  if (!IsId(backup)) return NotFound(backup);
-  RETURN_IF_ERROR(store_.Remove(ctx, Folder(backup) + kManifestName));
-  KillPoint("backup.delete.manifest_removed");
-  return RemoveBelow(ctx, Folder(backup));
+Result<std::optional<internal::Verification>> Repository::LastVerification(
+    const OpContext& ctx, const std::string& backup) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> all, Verifications(ctx, backup));
+  if (all.empty()) return std::optional<internal::Verification>();
+  ASSIGN_OR_RETURN(const std::vector<std::byte> content,
+                   store_.Get(ctx, all.back(), kLargestMarkerBytes));
+  internal::Verification verification;
+  RETURN_IF_ERROR(FromJson(AsText(content), all.back(), verification));
+  return std::optional(std::move(verification));
 }
 
 }  // namespace dbagent::backup

@@ -5,8 +5,15 @@
 
 #include "agent/storage/object_store.h"
 #include "dbagent/internal/backup.pb.h"
+#include "dbagent/internal/upkeep.pb.h"
 
 namespace dbagent::backup {
+
+class Lease;
+
+struct Removed {
+  std::uint64_t objects = 0, bytes = 0;
+};
 
 // One instance's backups on a store (README.md describes what lies there). Threads: any.
 class Repository {
@@ -18,7 +25,9 @@ class Repository {
   // Writes a stream's indexes and fills in what the manifest says of its chunks.
   Status WriteIndexes(const OpContext& ctx, const std::string& backup, std::uint64_t number,
                       const std::vector<internal::Chunk>& chunks, internal::Stream& stream);
-  // The last step of a backup: from then on it exists.
+  // The last step of a backup: from then on it exists. BACKUP_LEASE_LOST: it does not, since others
+  // may have begun to remove it; remove it then.
+  Status Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest);
   Status WriteManifest(const OpContext& ctx, const internal::Manifest& manifest);
 
   // BACKUP_NOT_FOUND; BACKUP_CORRUPT; BACKUP_FORMAT_UNKNOWN (of a newer agent).
@@ -26,15 +35,32 @@ class Repository {
   // All chunks of a stream, their count and bytes held against the manifest.
   Result<std::vector<internal::Chunk>> ReadIndexes(const OpContext& ctx, const std::string& backup,
                                                    const internal::Stream& stream);
+  Result<std::vector<internal::Chunk>> ReadIndex(const OpContext& ctx, const std::string& backup,
+                                                 const internal::IndexRef& ref);
   Result<bool> Exists(const OpContext& ctx, const std::string& backup);
   // Ids of backups that have a manifest, newest first.
   Result<std::vector<std::string>> List(const OpContext& ctx);
-  // The manifest first, so that what is left of a removal that was cut off is no backup; then the
-  // rest. For a backup that was never finished too. Nothing there is fine.
-  Status Remove(const OpContext& ctx, const std::string& backup);
+  // Ids of all that lies there, finished or not, oldest first.
+  Result<std::vector<std::string>> Folders(const OpContext& ctx);
+  // Whether it exists and nobody has begun to remove it.
+  Result<bool> IsWhole(const OpContext& ctx, const std::string& backup);
+  // `in-progress` of a backup that is there.
+  Status RemoveMarker(const OpContext& ctx, const std::string& backup);
+  // Marks it as being deleted, then the manifest first, so that what is left of a removal that was
+  // cut off is no backup; then the rest, the markers last. For a backup that was never finished
+  // too. Nothing there is fine; what is repeated ends the same.
+  Result<Removed> Remove(const OpContext& ctx, const std::string& backup);
+
+  // Kept beside the backup; only the newest few are.
+  Status WriteVerification(const OpContext& ctx, const std::string& backup,
+                           const internal::Verification& verification);
+  // The newest; nothing when there is none.
+  Result<std::optional<internal::Verification>> LastVerification(const OpContext& ctx,
+                                                                 const std::string& backup);
 
  private:
-  Status RemoveBelow(const OpContext& ctx, const std::string& folder);
+  Status RemoveBelow(const OpContext& ctx, const std::string& folder, Removed& removed);
+  Result<std::vector<std::string>> Verifications(const OpContext& ctx, const std::string& backup);
 
   storage::ObjectStore& store_;
   const std::string instance_;

@@ -6,12 +6,38 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
+#include <thread>
 
 #include "agent/base/unique_fd.h"
 
 namespace dbagent {
+namespace {
+
+constexpr std::chrono::minutes kLongestHold{2};
+constexpr std::chrono::milliseconds kLook{5};
+
+void FollowControl(const std::string& file, std::string_view name) {
+  std::string verb, target;
+  {
+    std::ifstream control(file);
+    if (!(control >> verb >> target) || target != name) return;
+  }
+  const std::string reached = file + ".reached";
+  if (std::rename(file.c_str(), reached.c_str()) != 0) return;  // another thread was there first
+  if (verb == "stop") kill(getpid(), SIGSTOP);
+  const auto until = std::chrono::steady_clock::now() + kLongestHold;
+  while (verb == "hold" && access(reached.c_str(), F_OK) == 0 &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
+}  // namespace
 
 void KillPoint(std::string_view name) {
   if (const char* log = std::getenv("DBAGENT_KILL_LOG"); log != nullptr) {
@@ -19,6 +45,8 @@ void KillPoint(std::string_view name) {
     const std::string line = std::string(name) + "\n";
     if (write(fd.get(), line.data(), line.size()) < 0) std::abort();
   }
+  if (const char* control = std::getenv("DBAGENT_POINT_CONTROL"); control != nullptr)
+    FollowControl(control, name);
   const char* wanted = std::getenv("DBAGENT_KILL_AT");
   if (wanted == nullptr) return;
   std::string_view target(wanted);

@@ -37,6 +37,8 @@ constexpr Method kMethods[] = {
     {"BackupService/Get", false},
     {"BackupService/List", false},
     {"BackupService/Delete", true},
+    {"BackupService/Verify", true},
+    {"BackupService/Sweep", true},
 };
 }  // namespace
 

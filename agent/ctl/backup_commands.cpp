@@ -6,8 +6,17 @@
 namespace dbagent::ctl {
 namespace {
 
+// When it was verified last, and how that went.
+std::string Verified(const v1::Backup& backup) {
+  if (backup.last_verify_error().reason() == "BACKUP_CORRUPT") return "CORRUPT";
+  if (backup.has_last_verify_error()) return "unknown: " + backup.last_verify_error().reason();
+  if (!backup.has_last_verify_time()) return "never";
+  return "ok, " + ShowTime(backup.last_verify_time().seconds());
+}
+
 std::string BackupTable(const google::protobuf::RepeatedPtrField<v1::Backup>& backups) {
-  Table table({"ID", "TAKEN", "METHOD", "SERVER", "DATABASES", "SIZE", "STORED", "SECONDS"});
+  Table table(
+      {"ID", "TAKEN", "METHOD", "SERVER", "DATABASES", "SIZE", "STORED", "SECONDS", "VERIFIED"});
   for (const v1::Backup& backup : backups) {
     if (backup.has_error()) {
       table.Add({backup.id(), "unreadable: " + backup.error().reason()});
@@ -16,7 +25,8 @@ std::string BackupTable(const google::protobuf::RepeatedPtrField<v1::Backup>& ba
     table.Add({backup.id(), ShowTime(backup.end_time().seconds()), backup.method(),
                backup.product() + " " + backup.server_version(),
                std::to_string(backup.streams_size()), FormatBytes(backup.source_bytes()),
-               FormatBytes(backup.stored_bytes()), fmt::format("{:.1f}", backup.seconds())});
+               FormatBytes(backup.stored_bytes()), fmt::format("{:.1f}", backup.seconds()),
+               Verified(backup)});
   }
   return table.ToString();
 }
@@ -29,7 +39,10 @@ std::string BackupDetails(const v1::Backup& backup) {
   }
   google::protobuf::RepeatedPtrField<v1::Backup> one;
   *one.Add() = backup;
-  return BackupTable(one) + "\n" + table.ToString();
+  std::string text = BackupTable(one) + "\n" + table.ToString();
+  if (backup.has_last_verify_error())
+    text += "\nverified last: " + backup.last_verify_error().message() + "\n";
+  return text;
 }
 
 struct BackupOptions {
@@ -72,6 +85,34 @@ void Restore(Session& session, const BackupOptions& options) {
   v1::Operation operation;
   if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Restore, request, operation))
     session.Follow(operation);
+}
+
+void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& options,
+                       const std::function<CLI::App*(const char*, const char*)>& add) {
+  CLI::App* verify = add("verify",
+                         "read all of one and hold it against its checksums, without restoring it; "
+                         "says every object that is bad");
+  verify->add_option("ID", options->id, "which")->required();
+  verify->callback([&session, options] {
+    v1::VerifyBackupRequest request;
+    request.set_request_id(session.RequestId());
+    request.set_store(options->store);
+    request.set_id(options->id);
+    v1::Operation operation;
+    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Verify, request, operation))
+      session.Follow(operation);
+  });
+  add("sweep",
+      "remove what backups left whose agent went away before they were finished; says what it "
+      "removed")
+      ->callback([&session, options] {
+        v1::SweepBackupsRequest request;
+        request.set_request_id(session.RequestId());
+        request.set_store(options->store);
+        v1::Operation operation;
+        if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Sweep, request, operation))
+          session.Follow(operation);
+      });
 }
 
 }  // namespace
@@ -150,6 +191,8 @@ void AddBackupCommands(CLI::App& app, Session& session) {
       session.Show(answer, [&] { return BackupDetails(answer); });
     }
   });
+
+  AddUpkeepCommands(session, options, add);
 
   CLI::App* remove = add("delete", "remove one from its store");
   remove->add_option("ID", options->id, "which")->required();

@@ -35,6 +35,12 @@ class InterruptHint {
   struct sigaction before_ {};
 };
 
+std::string Notes(const v1::Operation& operation) {
+  std::string text;
+  for (const std::string& note : operation.notes()) text += note + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> Session::channel() {
@@ -83,15 +89,13 @@ void Session::Follow(const v1::Operation& operation) {
   if (!Succeeded(FromGrpc(stream->Finish()))) return;
   if (latest.state() == v1::SUCCEEDED) {
     Show(latest, [&] {
-      std::string text =
-          fmt::format("{} done{}\n", latest.kind(),
-                      latest.backup_id().empty() ? "" : ", backup " + latest.backup_id());
-      for (const std::string& note : latest.notes()) text += "note: " + note + "\n";
-      return text;
+      return fmt::format("{} done{}\n", latest.kind(),
+                         latest.backup_id().empty() ? "" : ", backup " + latest.backup_id()) +
+             Notes(latest);
     });
     return;
   }
-  if (json) std::fputs(ToJson(latest).c_str(), stdout);
+  std::fputs(json ? ToJson(latest).c_str() : Notes(latest).c_str(), stdout);
   ShowError(ItemError(latest.error()), json);
   exit_code = kOperationFailed;
 }

@@ -10,7 +10,8 @@ constexpr LockMode kExclusive = LockMode::kExclusive;
 
 // A backup and a restore share the area `backups`: both stream at full speed, and one at a time is
 // what a small machine bears. A restore holds its backup's name by the area as well: a delete needs
-// the area too.
+// the area too. A verification only reads: it keeps nothing away but its own backup's deletion. A
+// sweep takes the area, so that it never looks at what a backup of this agent is writing.
 constexpr Kind kKinds[] = {
     // name                instance    area       area_mode   target_space target_mode cancellable
     {"instance.prepare", kExclusive, "", kNone, "", kNone, true},
@@ -31,7 +32,9 @@ constexpr Kind kKinds[] = {
     {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true},
     {"backup.restore_users", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true},
-    {"backup.delete", kNone, "backups", kExclusive, "", kNone, false},
+    {"backup.delete", kNone, "backups", kExclusive, "backup", kExclusive, false},
+    {"backup.verify", kNone, "", kNone, "backup", kShared, true},
+    {"backup.sweep", kNone, "backups", kExclusive, "", kNone, true},
 };
 }  // namespace
 

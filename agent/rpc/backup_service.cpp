@@ -31,6 +31,18 @@ class BackupServiceImpl : public v1::BackupService::CallbackService {
         context, "BackupService/Delete", request, response,
         [this](const auto& call, const auto& r) { return backups_.Delete(call, r); });
   }
+  ServerUnaryReactor* Verify(CallbackServerContext* context, const v1::VerifyBackupRequest* request,
+                             v1::Operation* response) override {
+    return gate_.Unary<v1::VerifyBackupRequest, v1::Operation>(
+        context, "BackupService/Verify", request, response,
+        [this](const auto& call, const auto& r) { return backups_.Verify(call, r); });
+  }
+  ServerUnaryReactor* Sweep(CallbackServerContext* context, const v1::SweepBackupsRequest* request,
+                            v1::Operation* response) override {
+    return gate_.Unary<v1::SweepBackupsRequest, v1::Operation>(
+        context, "BackupService/Sweep", request, response,
+        [this](const auto& call, const auto& r) { return backups_.Sweep(call, r); });
+  }
   ServerUnaryReactor* Get(CallbackServerContext* context, const v1::GetBackupRequest* request,
                           v1::Backup* response) override {
     return gate_.Unary<v1::GetBackupRequest, v1::Backup>(

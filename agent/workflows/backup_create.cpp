@@ -3,6 +3,7 @@
 
 #include "agent/backup/chunk_writer.h"
 #include "agent/backup/layout.h"
+#include "agent/backup/lease.h"
 #include "agent/base/parallel.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
@@ -189,6 +190,11 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   running.SetBackupId(plan.backup_id());
   KillPoint("backup.planned");
+  ASSIGN_OR_RETURN(
+      const auto lease,
+      backup::Lease::Take(ctx, *place.store, {place.instance, plan.backup_id(), running.id()}));
+  backup::LeasedStore leased(*place.store, *lease);
+  const Place guarded{place.name, &leased, place.instance};
 
   internal::Manifest manifest;
   manifest.set_format(backup::kFormat);
@@ -200,14 +206,16 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_start_time());
   const bool physical = request.method() == v1::BACKUP_METHOD_PHYSICAL;
   manifest.set_method(physical ? "physical" : "logical");
-  RETURN_IF_ERROR(physical ? RunPhysical(ctx, place, request, manifest)
-                           : RunDumps(ctx, place, request, manifest));
+  RETURN_IF_ERROR(physical ? RunPhysical(ctx, guarded, request, manifest)
+                           : RunDumps(ctx, guarded, request, manifest));
   ctx.BeginStep("manifest", 5);
   RETURN_IF_ERROR(ctx.Poll());  // the last moment at which a cancel is heard
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_end_time());
   KillPoint("backup.before_manifest");
-  RETURN_IF_ERROR(backup::Repository(*place.store, place.instance).WriteManifest(ctx, manifest));
-  KillPoint("backup.manifest_written");
+  RETURN_IF_ERROR(backup::Repository(leased, place.instance).Publish(ctx, *lease, manifest));
+  const Status ended = lease->End(ctx.ForCleanup(kUndoBudget));
+  if (!ended.ok()) running.AddNote("its marker could not be removed: " + ended.FullMessage());
+  SweepAfterBackup(running, place);
   return Ok();
 }
 
@@ -242,8 +250,9 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
             if (made.ok() || running.plan().empty()) return made;
             ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
             const OpContext cleanup = running.ctx().ForCleanup(kUndoBudget);
-            const Status undone =
-                backup::Repository(*place.store, place.instance).Remove(cleanup, plan.backup_id());
+            const Status undone = backup::Repository(*place.store, place.instance)
+                                      .Remove(cleanup, plan.backup_id())
+                                      .status();
             if (undone.ok()) return made;
             telemetry::LogError("backup.undo_failed",
                                 "what a failed backup left could not be removed", undone,

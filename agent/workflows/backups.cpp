@@ -8,6 +8,16 @@
 #include "agent/workflows/paging.h"
 
 namespace dbagent::workflows {
+namespace {
+
+Status NotFinished(operations::Running& running) {
+  return Error(Code::kAborted, "INTERRUPTED",
+               "the agent was stopped while operation '{}' ran; it changed nothing that it leaves",
+               running.id())
+      .WithHint("repeat the call");
+}
+
+}  // namespace
 
 Backups::Backups(const Context& context)
     : context_(context), budget_(context.settings.limits.stream_buffers) {
@@ -87,7 +97,7 @@ Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& re
   ASSIGN_OR_RETURN(
       const internal::Manifest manifest,
       backup::Repository(*place.store, place.instance).ReadManifest(call.Reading(), request.id()));
-  return ToProto(manifest, place.name);
+  return Show(call.Reading(), place, manifest);
 }
 
 Result<v1::ListBackupsResponse> Backups::List(const Call& call,
@@ -108,8 +118,10 @@ Result<v1::ListBackupsResponse> Backups::List(const Call& call,
   for (const std::string& id : ids) {
     const Result<internal::Manifest> manifest = repository.ReadManifest(call.Reading(), id);
     if (manifest.ok()) {
-      *response.add_backups() = ToProto(*manifest, place.name);
-    } else if (manifest.status().code() == Code::kDataLoss) {
+      *response.add_backups() = Show(call.Reading(), place, *manifest);
+    } else if (manifest.status().code() == Code::kDataLoss ||
+               manifest.status().reason() == "PERMISSION_DENIED" ||
+               manifest.status().reason() == "IO_ERROR") {
       v1::Backup& broken = *response.add_backups();  // shown, so that somebody acts
       broken.set_id(id);
       broken.set_store(place.name);
@@ -131,42 +143,34 @@ Result<v1::Operation> Backups::Delete(const Call& call, const v1::DeleteBackupRe
   backup::Repository repository(*place.store, place.instance);
   const Status found = repository.ReadManifest(call.Reading(), request.id()).status();
   if (!found.ok() && found.code() != Code::kDataLoss) return found;  // a broken one can be deleted
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(spec, [=](operations::Running& running) -> Status {
-        internal::BackupPlan plan;
-        plan.set_store(place.name);
-        plan.set_backup_id(request.id());
-        RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
-        KillPoint("backup.delete.planned");
-        running.SetBackupId(request.id());
-        return backup::Repository(*place.store, place.instance).Remove(running.ctx(), request.id());
-      }));
+  ASSIGN_OR_RETURN(const operations::Record record,
+                   context_.operations.Submit(spec, [=](operations::Running& running) -> Status {
+                     internal::BackupPlan plan;
+                     plan.set_store(place.name);
+                     plan.set_backup_id(request.id());
+                     RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+                     KillPoint("backup.delete.planned");
+                     running.SetBackupId(request.id());
+                     return backup::Repository(*place.store, place.instance)
+                         .Remove(running.ctx(), request.id())
+                         .status();
+                   }));
   return ToProto(record);
 }
 
 void Backups::RegisterRecovery() {
-  context_.operations.OnRecover("backup.create", [this](operations::Running& running) -> Status {
-    if (running.plan().empty()) return NotBegun(running);
-    ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
-    ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
-    if (datastore::PhysicalBackup* const engine = context_.datastore.physical_backup())
-      RETURN_IF_ERROR(engine->CleanUp(running.ctx()));
-    backup::Repository repository(*place.store, place.instance);
-    ASSIGN_OR_RETURN(const bool finished, repository.Exists(running.ctx(), plan.backup_id()));
-    running.SetBackupId(plan.backup_id());
-    if (finished) return Ok();
-    RETURN_IF_ERROR(repository.Remove(running.ctx(), plan.backup_id()));
-    return Error(Code::kAborted, "INTERRUPTED",
-                 "the agent was stopped while it made backup '{}'; what it had stored was removed",
-                 plan.backup_id())
-        .WithHint("take the backup again");
-  });
+  context_.operations.OnRecover(
+      "backup.create", [this](operations::Running& running) { return RecoverCreate(running); });
+  // both repeat themselves: a caller who still wants them asks again
+  context_.operations.OnRecover("backup.verify", NotFinished);
+  context_.operations.OnRecover("backup.sweep", NotFinished);
   context_.operations.OnRecover("backup.delete", [this](operations::Running& running) -> Status {
     if (running.plan().empty()) return NotBegun(running);
     ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
     ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
-    return backup::Repository(*place.store, place.instance).Remove(running.ctx(), plan.backup_id());
+    return backup::Repository(*place.store, place.instance)
+        .Remove(running.ctx(), plan.backup_id())
+        .status();
   });
   for (const char* kind : {"backup.restore", "backup.restore_users"}) {
     context_.operations.OnRecover(

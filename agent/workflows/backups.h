@@ -28,6 +28,8 @@ class Backups {
   Result<v1::Operation> Create(const Call& call, const v1::CreateBackupRequest& request);
   Result<v1::Operation> Restore(const Call& call, const v1::RestoreBackupRequest& request);
   Result<v1::Operation> Delete(const Call& call, const v1::DeleteBackupRequest& request);
+  Result<v1::Operation> Verify(const Call& call, const v1::VerifyBackupRequest& request);
+  Result<v1::Operation> Sweep(const Call& call, const v1::SweepBackupsRequest& request);
   Result<v1::Backup> Get(const Call& call, const v1::GetBackupRequest& request);
   Result<v1::ListBackupsResponse> List(const Call& call, const v1::ListBackupsRequest& request);
 
@@ -73,6 +75,14 @@ class Backups {
   Result<LogicalRestoreSpec> WhatToRestore(const internal::Manifest& manifest,
                                            const v1::RestoreBackupRequest& request) const;
   Status RecoverRestore(operations::Running& running);
+
+  Status RunVerify(operations::Running& running, const Place& place, const std::string& backup);
+  Status RunSweep(operations::Running& running, const Place& place);
+  // What a backup that has ended well also does; its failure is only noted.
+  void SweepAfterBackup(operations::Running& running, const Place& place);
+  Status RecoverCreate(operations::Running& running);
+  // With what was found when it was verified last.
+  v1::Backup Show(const OpContext& ctx, const Place& place, const internal::Manifest& manifest);
 
   // Of the whole server (physical_restore.cpp).
   Result<v1::Operation> RestoreServer(const Call& call, const Place& place,

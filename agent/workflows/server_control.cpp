@@ -91,6 +91,8 @@ v1::Capabilities Instances::Capabilities() const {
   if (datastore.root() != nullptr) out.add_capabilities("root_admin");
   if (datastore.logical_backup() != nullptr) out.add_capabilities("logical_backup");
   if (datastore.physical_backup() != nullptr) out.add_capabilities("physical_backup");
+  out.add_capabilities("backup_verify");
+  out.add_capabilities("backup_sweep");
   return out;
 }
 

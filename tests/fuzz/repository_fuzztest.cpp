@@ -15,6 +15,7 @@ class LyingStore : public storage::ObjectStore {
  public:
   explicit LyingStore(std::string_view content) : content_(content) {}
   Status Put(const OpContext&, const std::string&, Bytes) override { return Ok(); }
+  Status Replace(const OpContext&, const std::string&, Bytes) override { return Ok(); }
   Result<std::vector<std::byte>> Get(const OpContext&, const std::string& name,
                                      std::size_t limit) override {
     if (content_.size() > limit)
@@ -23,8 +24,9 @@ class LyingStore : public storage::ObjectStore {
     return std::vector<std::byte>(bytes.begin(), bytes.end());
   }
   Result<bool> Exists(const OpContext&, const std::string&) override { return true; }
-  Result<std::vector<std::string>> List(const OpContext&, const std::string&) override {
-    return std::vector<std::string>{std::string(content_.substr(0, 64)) + "/"};
+  Result<std::vector<storage::Listed>> List(const OpContext&, const std::string&,
+                                            const storage::ListPage&) override {
+    return std::vector<storage::Listed>{{std::string(content_.substr(0, 64)) + "/", 0}};
   }
   Status Remove(const OpContext&, const std::string&) override { return Ok(); }
 

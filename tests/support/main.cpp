@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "tests/support/arguments.h"
+#include "tests/support/as_root.h"
 #include "tests/support/server_traits.h"
 #include "tests/support/small_filesystems.h"
 
@@ -28,6 +29,7 @@ bool DropRoot() {
     return false;
   }
   dbagent::tests::MountSmallFilesystems();
+  dbagent::tests::PrepareAsRoot();
   return initgroups(name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
          setuid(user->pw_uid) == 0;
 }

@@ -1,6 +1,6 @@
-#include <cctype>
-
 #include "agent/storage/object_store.h"
+
+#include <cctype>
 
 namespace dbagent::storage {
 
@@ -23,6 +23,16 @@ Status CheckObjectName(const std::string& name) {
     }
   }
   return Ok();
+}
+
+Status ListAll(ObjectStore& store, const OpContext& ctx, const std::string& prefix,
+               const std::function<Status(const Listed&)>& each) {
+  for (ListPage page;;) {
+    ASSIGN_OR_RETURN(const std::vector<Listed> names, store.List(ctx, prefix, page));
+    for (const Listed& listed : names) RETURN_IF_ERROR(each(listed));
+    if (names.size() < page.limit) return Ok();
+    page.after = names.back().name;
+  }
 }
 
 }  // namespace dbagent::storage
