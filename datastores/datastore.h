@@ -314,6 +314,13 @@ struct LoadSpec {
 class LogicalBackup {
  public:
   virtual ~LogicalBackup() = default;
+  // The databases in an order in which they can be loaded, each after those that it needs (MySQL:
+  // its views). What need each other stay as they are.
+  virtual Result<std::vector<std::string>> LoadOrder(const OpContext& ctx,
+                                                     const std::vector<std::string>& databases) {
+    (void)ctx;
+    return databases;
+  }
   // One database with all that belongs to it (views, routines, events, triggers), consistent, as
   // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words),
   // SETTING_UNSUITABLE (the server would leave out a part, and be silent about it).

@@ -127,7 +127,10 @@ Status Backups::DumpStream(const OpContext& ctx, const Place& place, const std::
 
 Status Backups::RunDumps(const OpContext& ctx, const Place& place,
                          const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> databases, WantedDatabases(ctx, request));
+  ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
+  ASSIGN_OR_RETURN(const std::vector<std::string> wanted, WantedDatabases(ctx, request));
+  // a restore of all of them takes them in this order
+  ASSIGN_OR_RETURN(const std::vector<std::string> databases, engine->LoadOrder(ctx, wanted));
   for (std::size_t i = 0; i < databases.size(); ++i) {
     ctx.BeginStep("dump", 95.0 / static_cast<double>(databases.size()));
     ctx.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
