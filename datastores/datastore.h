@@ -330,9 +330,21 @@ struct LoadUsersSpec {
   std::function<void(const std::string&)> note = {};  // for people: what was left out
 };
 
+struct LoadSequence {
+  std::vector<std::string> databases;
+  bool one_by_one = false;  // some need what is in others
+};
+
 class LogicalBackup {
  public:
   virtual ~LogicalBackup() = default;
+  // The databases in an order in which they can be loaded, each after those that it needs (MySQL:
+  // its views). What need each other stay as they are.
+  virtual Result<LoadSequence> SequenceOf(const OpContext& ctx,
+                                          const std::vector<std::string>& databases) {
+    (void)ctx;
+    return LoadSequence{databases, false};
+  }
   // One database with all that belongs to it (views, routines, events, triggers), consistent, as
   // SQL text by the datastore's own tool. DATABASE_NOT_FOUND, TOOL_FAILED (with its last words),
   // SETTING_UNSUITABLE (the server would leave out a part, and be silent about it).

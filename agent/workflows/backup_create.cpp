@@ -141,13 +141,16 @@ Status Backups::DumpDatabase(const OpContext& ctx, const Place& place, const std
 
 Status Backups::RunDumps(const OpContext& ctx, const Place& place,
                          const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> databases, WantedDatabases(ctx, request));
+  ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
+  ASSIGN_OR_RETURN(const std::vector<std::string> wanted, WantedDatabases(ctx, request));
+  ASSIGN_OR_RETURN(const datastore::LoadSequence sequence, engine->SequenceOf(ctx, wanted));
+  const std::vector<std::string>& databases = sequence.databases;
+  manifest.set_load_one_by_one(sequence.one_by_one);
   ASSIGN_OR_RETURN(const unsigned at_a_time, AtATime(request.parallel()));
   const int level = Level(request);
   ctx.BeginStep("dump", 95);
   // users first: one that goes away meanwhile is then rather too many than too few
   if (request.databases().empty()) {
-    ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
     internal::Stream& users = *manifest.add_streams();
     users.set_name(backup::kUsersStream);
     RETURN_IF_ERROR(DumpStream(ctx, place, manifest.id(), 0, level, users, [&](stream::Sink& sink) {

@@ -52,6 +52,7 @@ Result<LogicalRestoreSpec> Backups::WhatToRestore(const internal::Manifest& mani
                                                   const v1::RestoreBackupRequest& request) const {
   LogicalRestoreSpec spec;
   spec.run_as_superuser = request.run_as_superuser();
+  spec.one_by_one = manifest.load_one_by_one();
   ASSIGN_OR_RETURN(spec.at_a_time, AtATime(request.parallel()));
   if (request.has_owner()) {
     spec.owner = ToId(request.owner(), context_.datastore.info().kind == "mysql");

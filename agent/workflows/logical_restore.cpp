@@ -147,7 +147,7 @@ Status LogicalRestore::LoadDatabases(const OpContext& ctx) {
   ctx.BeginStep("load", 75);
   ctx.SetTotalBytes(total);
   return ForEachParallel(
-      ctx, spec_.targets.size(), spec_.at_a_time,
+      ctx, spec_.targets.size(), spec_.one_by_one ? 1 : spec_.at_a_time,
       [&](const OpContext& part, std::size_t index) { return LoadDatabase(part, index); });
 }
 

@@ -22,7 +22,8 @@ struct LogicalRestoreSpec {
   std::optional<internal::Stream> users;   // also makes users that do not exist, with their rights
   std::optional<datastore::UserId> owner;  // instead of missing owners
   bool run_as_superuser = false;
-  unsigned at_a_time = 1;
+  unsigned at_a_time = 1;   // verified and loaded
+  bool one_by_one = false;  // loaded
 };
 
 // Loads databases, several at a time, and users out of a logical backup: first every byte of

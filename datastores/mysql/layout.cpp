@@ -55,7 +55,9 @@ os::ToolDefinition Dump(const ServerSettings& settings, const Dialect& dialect,
                         const Layout& layout) {
   Arguments arguments = ClientArguments(settings, layout);
   Append(arguments, {"--single-transaction", "--quick", "--routines", "--events", "--triggers",
-                     "--hex-blob", "--skip-dump-date", "--max-allowed-packet=1G"});
+                     "--hex-blob", "--skip-dump-date", "--max-allowed-packet=1G",
+                     // LOCK TABLES would shut out the sequences that defaults take values from
+                     "--skip-add-locks"});
   Append(arguments, dialect.DumpOptions());
   Append(arguments, {"--", "{database}"});  // whatever the name begins with
   return Tool(kDumpTool, layout.prefix / "bin" / dialect.dump_program(), std::move(arguments),

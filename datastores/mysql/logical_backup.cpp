@@ -4,6 +4,7 @@
 #include "agent/stream/fd_stream.h"
 #include "datastores/mysql/accounts.h"
 #include "datastores/mysql/definer_filter.h"
+#include "datastores/mysql/load_order.h"
 #include "datastores/mysql/names.h"
 #include "datastores/mysql/parts.h"
 #include "datastores/mysql/user_dump.h"
@@ -12,6 +13,7 @@ namespace dbagent::datastore::mysql {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256U << 10U;
+constexpr std::chrono::minutes kListBudget{5};
 constexpr std::string_view kLastLine = "-- Dump completed";
 
 // Reads what the tool writes, hands it on, and keeps the beginning and the end.
@@ -41,10 +43,25 @@ class DumpText {
   std::string head_, tail_;
 };
 
+// What the dump's last statements, the views, may lack.
+Status Explained(Status loaded) {
+  static constexpr std::array<std::string_view, 2> kMissing = {"ERROR 1146 (42S02)",
+                                                               "ERROR 1049 (42000)"};
+  const bool lacks = std::any_of(kMissing.begin(), kMissing.end(), [&](std::string_view error) {
+    return loaded.message().find(error) != std::string::npos;
+  });
+  if (!lacks) return loaded;
+  return std::move(loaded).WithHint(
+      "a view of it uses another database: restore that one first, or both together; where each "
+      "uses the other, only a physical backup brings them back");
+}
+
 class Logical : public LogicalBackup {
  public:
   Logical(Server& server, DatabaseAdmin& databases) : server_(server), databases_(databases) {}
 
+  Result<LoadSequence> SequenceOf(const OpContext& ctx,
+                                  const std::vector<std::string>& databases) override;
   Result<DumpFacts> Dump(const OpContext& ctx, const std::string& database,
                          stream::Sink& sink) override;
   Status Load(const OpContext& ctx, const LoadSpec& spec, stream::Source& source) override;
@@ -72,6 +89,21 @@ class Logical : public LogicalBackup {
   Server& server_;
   DatabaseAdmin& databases_;
 };
+
+Result<LoadSequence> Logical::SequenceOf(const OpContext& ctx,
+                                         const std::vector<std::string>& databases) {
+  if (databases.size() < 2) return LoadSequence{databases, false};
+  // not stopped, only bounded: MariaDB 10.11 may crash when a session is killed that makes such a
+  // temporary table
+  ASSIGN_OR_RETURN(
+      const Rows rows,
+      Query(server_, ctx.ForCleanup(kListBudget), "list views",
+            "SELECT table_schema, view_definition FROM information_schema.views WHERE table_schema "
+            "NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')"));
+  std::vector<ViewText> views;
+  for (const Row& row : rows) views.emplace_back(TextOf(row[0]), TextOf(row[1]));
+  return LoadOrder(databases, views);
+}
 
 Result<DumpFacts> Logical::Dump(const OpContext& ctx, const std::string& database,
                                 stream::Sink& sink) {
@@ -147,9 +179,10 @@ Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source&
   call.stdin_fd = pipe.read_end.get();
   ASSIGN_OR_RETURN(const auto tool, server_.host.RunTool(call));
   pipe.read_end.Reset();
-  ASSIGN_OR_RETURN(const DumpText text, Feed(ctx, spec, *tool, std::move(pipe.write_end), source));
-  RETURN_IF_ERROR(os::WaitForSuccess(ctx, *tool, server_.dialect.client_program()));
-  if (text.complete()) return Ok();
+  const Result<DumpText> text = Feed(ctx, spec, *tool, std::move(pipe.write_end), source);
+  if (!text.ok()) return Explained(text.status());
+  RETURN_IF_ERROR(Explained(os::WaitForSuccess(ctx, *tool, server_.dialect.client_program())));
+  if (text->complete()) return Ok();
   return Error(Code::kDataLoss, "TOOL_FAILED",
                "unable to load database '{}': the dump ends too early", created.name);
 }

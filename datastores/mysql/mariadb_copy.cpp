@@ -55,8 +55,11 @@ Status CheckSupported(Server& server, const OpContext& ctx, PhysicalFacts& facts
   return Ok();
 }
 
-// A redo log that was overwritten before it was copied, in words that help.
+// A tool that is not there, and a redo log that was overwritten before it was copied, in words that
+// help.
 Status Explained(Status copied) {
+  if (copied.reason() == "PROGRAM_NOT_FOUND")
+    return std::move(copied).WithHint("install the package mariadb-backup");
   if (copied.reason() != "TOOL_FAILED" ||
       copied.message().find("innodb_log_file_size") == std::string::npos)
     return copied;
@@ -101,8 +104,9 @@ Status ApplyLog(Server& server, const OpContext& ctx, const UnpackSpec& spec) {
   // the tool wants one and takes plugins to load from it; the archive's was left out
   RETURN_IF_ERROR(PutFile(server, ctx, spec.generation, "", "backup-my.cnf", "[mysqld]\n"));
   KillPoint("mysql.restore.applying_log");
-  RETURN_IF_ERROR(RunOn(server, ctx, kApplyLogTool, spec.generation,
-                        {{"page_size", page_size}, {"undo_tablespaces", undo_tablespaces}}));
+  RETURN_IF_ERROR(
+      Explained(RunOn(server, ctx, kApplyLogTool, spec.generation,
+                      {{"page_size", page_size}, {"undo_tablespaces", undo_tablespaces}})));
   KillPoint("mysql.restore.log_applied");
   return RunOn(server, ctx, kTidyTool, spec.generation);
 }

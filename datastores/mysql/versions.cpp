@@ -93,7 +93,8 @@ std::vector<std::string> Dialect::ConfigurationLines(std::uint64_t redo_bytes) c
 }
 
 std::vector<std::string> Dialect::DumpOptions() const {
-  if (mariadb_) return {};
+  // with what system-versioned tables held earlier; the tools before 10.11 cannot
+  if (mariadb_) return {"--loose-dump-history"};
   // loose: older ones do not know it, and a server whose max_execution_time is too short for a
   // table then ends their dump with an error
   return {"--set-gtid-purged=OFF", "--no-tablespaces",

@@ -1,8 +1,7 @@
 // What only the driver of MySQL and MariaDB promises of physical backups.
-#include <sys/stat.h>
+#include <signal.h>
 #include <zlib.h>
 
-#include <fstream>
 #include <thread>
 
 #include "tests/contract/physical_test.h"
@@ -61,6 +60,16 @@ class MysqlPhysical : public PhysicalTest {
     // an mbstream ends with its last chunk, a tar with blocks of NULs: in front of both is room
     text.insert(0, more);
     return altered;
+  }
+  // Runs `what` on a thread of its own as soon as the server copies its files.
+  std::thread OnceItClones(std::function<void()> what) {
+    return std::thread([this, what = std::move(what)] {
+      const Deadline deadline = Deadline::After(std::chrono::seconds(20));
+      while (!deadline.expired() && !std::filesystem::exists(staging() / "clone")) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      what();
+    });
   }
   std::string Message(const Result<datastore::PhysicalFacts>& facts) {
     return facts.ok() ? "" : facts.status().FullMessage() + facts.status().hint();
@@ -228,13 +237,7 @@ TEST_F(MysqlPhysical, ACloneIsCancelledWhileItRunsOnMysql) {
   if (mariadb()) return;  // nothing is copied beside itself
   Run(TheTraits().bulk_data);
   const auto stop = std::make_shared<StopSwitch>();
-  std::thread canceller([&] {
-    const Deadline deadline = Deadline::After(std::chrono::seconds(20));
-    while (!deadline.expired() && !std::filesystem::exists(staging() / "clone")) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    stop->RequestStop(StopReason::kCancelled);
-  });
+  std::thread canceller = OnceItClones([&] { stop->RequestStop(StopReason::kCancelled); });
   KeptArchives kept;
   const auto facts = engine().Take(OpContext(stop, Deadline::Never(), "", nullptr), kept);
   canceller.join();
@@ -243,6 +246,49 @@ TEST_F(MysqlPhysical, ACloneIsCancelledWhileItRunsOnMysql) {
   EXPECT_FALSE(std::filesystem::exists(staging()));
   kept = KeptArchives();
   ASSERT_OK(engine().Take(ctx(), kept));
+}
+
+TEST_F(MysqlPhysical, AServerThatIsKilledMeanwhileLeavesNothing) {
+  Run(TheTraits().bulk_data);
+  const std::size_t children = Children();
+  const auto kill_server = [&] { kill(server().host().ServerState().pid, SIGKILL); };
+  KeptArchives kept;
+  int writes = 0;
+  kept.on_write = [&] {
+    if (mariadb() && ++writes == 3) kill_server();
+  };
+  std::thread killer;
+  if (mysql()) killer = OnceItClones(kill_server);
+  const auto facts = engine().Take(ctx(), kept);
+  if (killer.joinable()) killer.join();
+  EXPECT_EQ(ReasonOf(facts), mariadb() ? "TOOL_FAILED" : "SERVER_UNAVAILABLE") << Message(facts);
+  EXPECT_FALSE(std::filesystem::exists(staging()));
+  ASSERT_TRUE(server().Reaches(datastore::HealthState::kHealthy, std::chrono::seconds(60)));
+  EXPECT_EQ(Children(), children);
+  kept = KeptArchives();
+  ASSERT_OK(engine().Take(ctx(), kept));
+}
+
+TEST_F(MysqlPhysical, ACloneThatAKilledAgentBeganIsEndedOnMysql) {
+  if (mariadb()) return;  // its tool dies with the agent
+  Run(TheTraits().bulk_data);
+  KeptArchives kept;
+  ASSERT_OK(engine().Take(ctx(), kept));  // now the plugin is there
+  ASSERT_OK(os::MakeDirectories(staging(), 0700));
+  const auto root = Root();
+  bool ended = false;
+  std::thread orphan([&] {
+    const auto cloned =
+        root->Query("CLONE LOCAL DATA DIRECTORY = '" + (staging() / "clone").native() + "'");
+    ended = !cloned.ok();
+  });
+  std::optional<Status> cleaned;
+  std::thread cleaner = OnceItClones([&] { cleaned = engine().CleanUp(ctx()); });
+  cleaner.join();
+  orphan.join();
+  ASSERT_OK(*cleaned);
+  EXPECT_TRUE(ended);
+  EXPECT_FALSE(std::filesystem::exists(staging()));
 }
 
 TEST_F(MysqlPhysical, WhatAKilledAgentLeftIsRemoved) {

@@ -1,5 +1,6 @@
 // File systems without room: under the store, and under the volume.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -183,6 +184,33 @@ TEST_F(FullDisk, AVolumeWithoutRoomRefusesChangesAndWorksAgainWithoutARestart) {
   }
   EXPECT_EQ(agent_.pid(), pid);
   EXPECT_TRUE(agent_.running());
+}
+
+using MysqlFullDisk = FullDisk;
+
+TEST_F(MysqlFullDisk, OnlyMysqlNeedsRoomOnTheVolumeForAPhysicalBackup) {
+  const os::Path small = TheSmallFilesystems()->volume;
+  agent_.volume_root = small / "v";
+  agent_.Start();
+  Prepare();
+  const Filler filler(small, 64U << 20U);
+  v1::CreateBackupRequest request;
+  request.set_method(v1::BACKUP_METHOD_PHYSICAL);
+  v1::Operation operation;
+  ASSERT_EQ(Call<BackupService>(agent_, &BackupService::Stub::Create, request, operation).reason,
+            "OK");
+  const v1::Operation ended = agent_.Finish(operation);
+  if (TheTraits().name == "mariadb") {
+    EXPECT_EQ(ended.state(), v1::SUCCEEDED) << ended.DebugString();
+    return;
+  }
+  EXPECT_EQ(ended.state(), v1::FAILED);
+  EXPECT_EQ(ended.error().reason(), "NO_SPACE") << ended.DebugString();
+  EXPECT_TRUE(testing::Matches(testing::ContainsRegex(
+      "[0-9]{9} bytes are needed; the volume has [0-9]{8}"))(ended.error().message()))
+      << ended.error().message();
+  EXPECT_NE(ended.error().hint(), "");
+  EXPECT_FALSE(std::filesystem::exists(agent_.volume().agent() / "staging"));
 }
 
 }  // namespace

@@ -15,8 +15,6 @@ struct HardSchema {
   Status (*make)(AgentProcess& agent) = nullptr;
   // Texts that must be the same afterwards, by what they tell: a dump, checksums, accounts.
   Result<std::map<std::string, std::string>> (*look)(AgentProcess& agent) = nullptr;
-  // Those of them that a logical backup does not bring back, and why.
-  std::map<std::string, std::string> not_in_logical;
   // What the server's own check of all its files finds wrong; empty when nothing is.
   Result<std::string> (*find_damage)(AgentProcess& agent) = nullptr;
   // Takes the accounts away that `make` made.

@@ -49,12 +49,9 @@ class MysqlHardSchemas : public testing::Test {
     ASSERT_EQ(outcome.reason, "OK") << outcome.status.error_message();
     for (const auto& item : response.items()) ASSERT_FALSE(item.has_error()) << item.DebugString();
   }
-  void ExpectAllIsBack(bool logical) {
+  void ExpectAllIsBack() {
     ASSERT_OK_AND_ASSIGN(const auto after, schema_.look(agent_));
-    for (const auto& [what, text] : before_) {
-      if (!logical || !schema_.not_in_logical.contains(what))
-        ExpectSame(what, text, after.at(what));
-    }
+    for (const auto& [what, text] : before_) ExpectSame(what, text, after.at(what));
     ASSERT_OK_AND_ASSIGN(const std::string damage, schema_.find_damage(agent_));
     EXPECT_EQ(damage, "");
   }
@@ -86,7 +83,7 @@ TEST_F(MysqlHardSchemas, ComeBackFromAPhysicalBackup) {
   ASSERT_OK(schema_.drop_accounts(agent_));
   const v1::Operation restored = Restore(made.backup_id(), true);
   ASSERT_EQ(restored.state(), v1::SUCCEEDED) << restored.DebugString() << agent_.log();
-  ExpectAllIsBack(false);
+  ExpectAllIsBack();
 }
 
 TEST_F(MysqlHardSchemas, ComeBackFromALogicalBackup) {
@@ -95,7 +92,7 @@ TEST_F(MysqlHardSchemas, ComeBackFromALogicalBackup) {
   DropDatabases();
   const v1::Operation restored = Restore(made.backup_id(), false);
   ASSERT_EQ(restored.state(), v1::SUCCEEDED) << restored.DebugString() << agent_.log();
-  ExpectAllIsBack(true);
+  ExpectAllIsBack();
 }
 
 }  // namespace
