@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/base/pause.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/chunk_source.h"
@@ -10,6 +11,7 @@ namespace dbagent::workflows {
 namespace {
 
 constexpr std::chrono::minutes kUndoBudget{5};
+constexpr std::chrono::milliseconds kServerPause{200};
 
 datastore::DatabaseInfo ToInfo(const internal::Database& database, const std::string& name) {
   datastore::DatabaseInfo info{
@@ -149,7 +151,13 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
             Status restored = RunRestore(running, place, id, targets);
             if (restored.ok() || running.plan().empty()) return restored;
             ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
-            const Status undone = DropMade(running.ctx().ForCleanup(kUndoBudget), plan.databases());
+            const OpContext undo = running.ctx().ForCleanup(kUndoBudget);
+            Status undone = DropMade(undo, plan.databases());
+            // a server that ended under the restore is started again by its supervision
+            while (!undone.ok() && undone.retryable() && !undo.deadline().expired()) {
+              Pause(undo, kServerPause);
+              undone = DropMade(undo, plan.databases());
+            }
             if (undone.ok()) return restored;
             telemetry::LogError("restore.undo_failed",
                                 "databases of a failed restore could not be dropped", undone);
