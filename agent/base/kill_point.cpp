@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -23,12 +24,23 @@ constexpr std::chrono::milliseconds kLook{5};
 
 void FollowControl(const std::string& file, std::string_view name) {
   std::string verb, target;
-  {
-    std::ifstream control(file);
-    if (!(control >> verb >> target) || target != name) return;
-  }
+  int nth = 1;
   const std::string reached = file + ".reached";
-  if (std::rename(file.c_str(), reached.c_str()) != 0) return;  // another thread was there first
+  {
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    {
+      std::ifstream control(file);
+      if (!(control >> verb >> target) || target != name) return;
+      control >> nth;
+    }
+    if (nth > 1) {
+      std::ofstream(file + ".next") << verb << ' ' << target << ' ' << nth - 1 << '\n';
+      if (std::rename((file + ".next").c_str(), file.c_str()) != 0) std::abort();
+      return;
+    }
+    if (std::rename(file.c_str(), reached.c_str()) != 0) return;  // taken back meanwhile
+  }
   if (verb == "stop") kill(getpid(), SIGSTOP);
   const auto until = std::chrono::steady_clock::now() + kLongestHold;
   while (verb == "hold" && access(reached.c_str(), F_OK) == 0 &&

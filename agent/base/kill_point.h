@@ -11,10 +11,11 @@ namespace dbagent {
 //   DBAGENT_KILL_LOG=file           append the name of each point reached, so that a test can list
 //   them
 //   DBAGENT_POINT_CONTROL=file      read at each point, so that a running agent can be told:
-//     `stop name`  the process stops itself (SIGSTOP), until SIGCONT
-//     `hold name`  only the thread that reached the point waits; the agent answers on
-//   At the first point of that name the file becomes `file.reached`; a held thread goes on when
-//   that is gone (at most two minutes).
+//     `stop name`, `stop name 3`  the process stops itself (SIGSTOP), until SIGCONT
+//     `hold name`, `hold name 3`  only the thread that reached the point waits; the agent answers
+//     on
+//   When the point is reached the first (third) time the file becomes `file.reached`; a held thread
+//   goes on when that is gone (at most two minutes).
 #ifdef DBAGENT_KILL_POINTS
 void KillPoint(std::string_view name);
 #else

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "agent/backup/layout.h"
+#include "agent/base/pause.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
@@ -10,6 +11,7 @@ namespace dbagent::workflows {
 namespace {
 
 constexpr std::chrono::minutes kUndoBudget{5};
+constexpr std::chrono::milliseconds kServerPause{200};
 
 std::optional<internal::Stream> UsersOf(const internal::Manifest& manifest) {
   for (const internal::Stream& stream : manifest.streams()) {
@@ -111,8 +113,13 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
                 restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
             if (restored.ok() || running.plan().empty()) return restored;
             ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
-            const Status undone =
-                LogicalRestore::Undo(running.ctx().ForCleanup(kUndoBudget), context_, plan);
+            const OpContext undo = running.ctx().ForCleanup(kUndoBudget);
+            Status undone = LogicalRestore::Undo(undo, context_, plan);
+            // a server that ended under the restore is started again by its supervision
+            while (!undone.ok() && undone.retryable() && !undo.deadline().expired()) {
+              Pause(undo, kServerPause);
+              undone = LogicalRestore::Undo(undo, context_, plan);
+            }
             if (undone.ok()) return restored;
             telemetry::LogError("restore.undo_failed",
                                 "what a failed restore made could not be dropped", undone);
@@ -125,8 +132,8 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
 
 Status Backups::LoadAll(operations::Running& running, const Place& place,
                         const internal::Manifest& manifest) {
-  const LogicalRestoreSpec spec{
-      AllDatabases(manifest), UsersOf(manifest), {}, false, kDefaultAtATime};
+  const LogicalRestoreSpec spec{AllDatabases(manifest), UsersOf(manifest),         {}, false,
+                                kDefaultAtATime,        manifest.load_one_by_one()};
   LogicalRestore restore(context_, *place.store, place.instance, budget_, manifest.id(), spec,
                          [](const internal::RestorePlan&) { return Ok(); });
   return restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });

@@ -107,8 +107,9 @@ Status PostgresServerControl::AwaitAnswer(const OpContext& ctx, std::uintmax_t l
     const OpContext attempt = ctx.WithBudget(kTryBudget);
     Result<SessionPool::Lease> session = server_.pool.Take(attempt);
     if (session.ok()) {
-      Status answered = (*session)->Run(attempt, "SELECT 1");
-      if (answered.ok()) return answered;
+      // restored files answer questions before their recovery has ended, and take no changes yet
+      const Result<Rows> recovering = (*session)->Query(attempt, "SELECT pg_is_in_recovery()");
+      if (recovering.ok() && !recovering->True(0, 0)) return Ok();
     } else if (session.status().reason() == "SERVER_ERROR") {
       // it runs and refuses the agent: waiting does not help
       Status failed = StartFailed("it refuses the agent", log_before);

@@ -122,7 +122,10 @@ void Swap(const os::Path& one, const os::Path& two) {
 
 void CorruptBackups::TryEveryDamage(v1::BackupMethod method) {
   const bool physical = method == v1::BACKUP_METHOD_PHYSICAL;
-  const std::string backup = Backup(method), other = Backup(method);
+  const std::string other = Backup(method);
+  Ask("INSERT INTO precious VALUES (4)");  // or they might hold the same bytes
+  before_ = State();
+  const std::string backup = Backup(method);
   const os::Path folder = Folder(backup);
   const std::string chunk = "chunks/0000/00000000.zst", chunk_two = "chunks/0001/00000000.zst",
                     index = "index/0000/0000", index_two = "index/0001/0000";

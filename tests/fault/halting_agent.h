@@ -21,10 +21,11 @@ class HaltingAgent {
   void Prepare();
   bool HasCapability(const std::string& name);
 
-  // The kill points that `call` passes, in order of the first time.
+  // The kill points that `call` passes, in order; `name 2`: for the second time.
   std::vector<std::string> PointsOf(const std::function<void()>& call);
 
-  // `verb` is `stop` or `hold` (agent/base/kill_point.h); for the next time it comes there.
+  // `point` as PointsOf names it. `verb` is `stop` or `hold` (agent/base/kill_point.h); for the
+  // next time it comes there.
   void Ask(const std::string& verb, const std::string& point);
   // Whether it stands there, at most `span` later. A process that was told to stop has stopped.
   bool StandsThere(std::chrono::seconds span = std::chrono::seconds(30));

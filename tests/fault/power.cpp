@@ -41,16 +41,22 @@ class Keeper {
       std::string unmounted = Unmount();
       return unmounted.empty() ? MountIt() : unmounted;
     }
+    if (command == 'e') return End();
     return "unknown command";
   }
-  void End() {
-    if (device_.empty()) return;
-    Unmount();
+  std::string End() {
+    if (device_.empty()) return "";
+    std::string unmounted = Unmount();
+    if (!unmounted.empty()) return unmounted;
+    loop_ = UniqueFd();  // which clears the device
+    device_.clear();
     rmdir(kPlace);
+    return "";
   }
 
  private:
   std::string Make() {
+    if (!device_.empty()) return "it is mounted already";
     char name[] = "/var/tmp/dbagent-power.XXXXXX";
     const UniqueFd image(mkostemp(name, O_CLOEXEC));
     if (!image.valid()) return Failed("no image file");
@@ -159,6 +165,10 @@ std::string Power::Cut() {
 }
 std::string Power::Return() {
   return Ask('r');
+}
+
+std::string Power::Release() {
+  return Ask('e');
 }
 
 }  // namespace dbagent::tests

@@ -20,6 +20,8 @@ class Power {
   static std::string Cut();
   // Unmounts and mounts again, as the next boot does. Nobody may have a file open there.
   static std::string Return();
+  // Unmounts it for good; Mount makes a fresh one.
+  static std::string Release();
 };
 
 }  // namespace dbagent::tests

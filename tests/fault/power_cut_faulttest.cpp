@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+
+#include "agent/os/files.h"
 #include "tests/fault/halting_agent.h"
 #include "tests/fault/power.h"
 #include "tests/support/as_root.h"
@@ -32,6 +35,7 @@ class PowerCut : public testing::Test {
     it_.agent.Stop();
     const pid_t server = it_.ServerPid();
     if (server > 0) kill(server, SIGKILL);
+    EXPECT_EQ(Power::Release(), "");
   }
 
   // Answers the operation as the next life of the agent leaves it.
@@ -86,6 +90,26 @@ class PowerCut : public testing::Test {
   ClientSession::Table contents_;
   bool mounted_ = false;
 };
+
+// The instrument itself: otherwise the others would prove nothing.
+TEST(PowerCutItself, LosesWhatWasNotSyncedAndKeepsWhatWas) {
+  std::filesystem::path place;
+  if (const std::string why_not = Power::Mount(place); !why_not.empty())
+    GTEST_SKIP() << "no file system whose power could be cut: " << why_not;
+  ASSERT_TRUE(os::WriteFileAtomic(place / "synced", "kept", 0600).ok());
+  ASSERT_TRUE(os::WriteFileAtomic(place / "renamed", "old", 0600).ok());
+  std::ofstream(place / "unsynced") << "lost";
+  std::filesystem::rename(place / "renamed", place / "renamed again");
+  EXPECT_EQ(Power::Cut(), "");
+  EXPECT_FALSE(os::WriteFileAtomic(place / "after", "never", 0600).ok());
+  EXPECT_EQ(Power::Return(), "");
+  EXPECT_TRUE(std::filesystem::exists(place / "synced"));
+  EXPECT_TRUE(std::filesystem::exists(place / "renamed"));
+  EXPECT_FALSE(std::filesystem::exists(place / "renamed again"));
+  EXPECT_FALSE(std::filesystem::exists(place / "unsynced"));
+  EXPECT_FALSE(std::filesystem::exists(place / "after"));
+  EXPECT_EQ(Power::Release(), "");
+}
 
 TEST_F(PowerCut, ABackupIsThereWholeOrNotAtAll) {
   for (const bool physical : {false, true}) {
