@@ -154,8 +154,12 @@ Result<std::vector<std::string>> Repository::List(const OpContext& ctx) {
   std::vector<std::string> ids;
   ASSIGN_OR_RETURN(const std::vector<std::string> folders, Folders(ctx));
   for (const std::string& id : folders) {
-    ASSIGN_OR_RETURN(const bool exists, Exists(ctx, id));
-    if (exists) ids.push_back(id);
+    const Result<bool> exists = Exists(ctx, id);
+    // one that cannot be looked at must not hide the others, nor itself
+    const bool unreadable = !exists.ok() && (exists.status().reason() == "PERMISSION_DENIED" ||
+                                             exists.status().reason() == "IO_ERROR");
+    if (!exists.ok() && !unreadable) return exists.status();
+    if (unreadable || *exists) ids.push_back(id);
   }
   std::reverse(ids.begin(), ids.end());
   return ids;

@@ -38,7 +38,7 @@ class Repository {
   Result<std::vector<internal::Chunk>> ReadIndex(const OpContext& ctx, const std::string& backup,
                                                  const internal::IndexRef& ref);
   Result<bool> Exists(const OpContext& ctx, const std::string& backup);
-  // Ids of backups that have a manifest, newest first.
+  // Ids of backups that have a manifest, or one that the store cannot give; newest first.
   Result<std::vector<std::string>> List(const OpContext& ctx);
   // Ids of all that lies there, finished or not, oldest first.
   Result<std::vector<std::string>> Folders(const OpContext& ctx);

@@ -41,7 +41,7 @@ void FollowControl(const std::string& file, std::string_view name) {
     }
     if (std::rename(file.c_str(), reached.c_str()) != 0) return;  // taken back meanwhile
   }
-  if (verb == "stop") kill(getpid(), SIGSTOP);
+  if (verb == "stop") raise(SIGSTOP);  // this thread first: not one step further
   const auto until = std::chrono::steady_clock::now() + kLongestHold;
   while (verb == "hold" && access(reached.c_str(), F_OK) == 0 &&
          std::chrono::steady_clock::now() < until) {

@@ -12,8 +12,7 @@ namespace {
 
 Status NotFinished(operations::Running& running) {
   return Error(Code::kAborted, "INTERRUPTED",
-               "the agent was stopped while operation '{}' ran; it changed nothing that it leaves",
-               running.id())
+               "the agent was stopped while operation '{}' ran; it was not finished", running.id())
       .WithHint("repeat the call");
 }
 

@@ -160,6 +160,21 @@ void TakeBackup(AgentProcess& agent) {
   RunOperation<BackupService>(agent, &BackupService::Stub::Create, request);
 }
 
+void Sweep(AgentProcess& agent) {
+  RunOperation<BackupService>(agent, &BackupService::Stub::Sweep, v1::SweepBackupsRequest());
+}
+
+// What a backup leaves whose agent went away for good.
+void Abandon(AgentProcess& agent, const std::string& like) {
+  const os::Path folder = agent.store_directory / agent.Instance().id();
+  const os::Path left = folder / "20200101T000000Z-000000000000";
+  std::filesystem::copy(
+      folder / like, left,
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::remove(left / "manifest");
+  std::ofstream(left / "in-progress") << "{\"lease_until\":\"2020-01-01T00:10:00Z\"}\n";
+}
+
 // ---- the scenarios
 // --------------------------------------------------------------------------------------------------
 
@@ -339,6 +354,30 @@ std::vector<Scenario> BackupScenarios() {
        },
        [=](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(BackupFolders(agent), *folders - (succeeded ? 1 : 0));
+       }},
+      {"backup.verify", take,
+       [=](AgentProcess& agent) {
+         v1::VerifyBackupRequest request;
+         request.set_id(*backup);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Verify, request);
+       },
+       [=](AgentProcess& agent, bool succeeded) {
+         v1::GetBackupRequest request;
+         request.set_id(*backup);
+         v1::Backup found;
+         EXPECT_TRUE(Call<BackupService>(agent, &BackupService::Stub::Get, request, found).ok());
+         EXPECT_FALSE(found.has_last_verify_error());
+         EXPECT_TRUE(found.has_last_verify_time() || !succeeded);
+       }},
+      {"backup.sweep",
+       [=](AgentProcess& agent) {
+         take(agent);
+         Abandon(agent, *backup);
+       },
+       Sweep,
+       [=](AgentProcess& agent, bool succeeded) {
+         if (!succeeded) Sweep(agent);  // whatever was cut, the next one ends it
+         EXPECT_EQ(BackupFolders(agent), *folders);
        }},
   };
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <fstream>
+#include <thread>
 
 #include "agent/os/files.h"
 #include "tests/fault/halting_agent.h"
@@ -50,6 +51,10 @@ class PowerCut : public testing::Test {
     if (server > 0) kill(server, SIGKILL);
     it_.agent.Kill();
     begun.wait();
+    // after a real one no process has the number that the server's own pid file names, not even one
+    // that only waits to be reaped
+    for (int i = 0; server > 0 && kill(server, 0) == 0 && i < 1000; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     std::filesystem::remove_all(it_.agent.run_directory());  // a machine forgets it
     EXPECT_EQ(Power::Return(), "");
     it_.Start();
@@ -60,7 +65,9 @@ class PowerCut : public testing::Test {
     EXPECT_TRUE(operation.state() == v1::SUCCEEDED || operation.error().reason() == "INTERRUPTED")
         << operation.DebugString();
     std::printf("| %s | %s | %s |\n", kind.c_str(), point.c_str(),
-                operation.state() == v1::SUCCEEDED ? "succeeded" : "undone");
+                operation.state() == v1::SUCCEEDED
+                    ? "succeeded"
+                    : ("undone: " + operation.error().message()).c_str());
     return operation;
   }
 
@@ -152,7 +159,7 @@ TEST_F(PowerCut, TheServerRunsOnOneWholeGeneration) {
   const auto begin = [&] { return it_.BeginRestoreServer(backup); };
   it_.Create("newer");
   for (const std::string& point :
-       Points(begin, {"restore_server.switching", "restore_server.switched"})) {
+       Points(begin, {"restore_server.switched", "restore_server.started"})) {
     SCOPED_TRACE(point);
     it_.Create("newer");
     const v1::Operation cut = CutAt(point, "backup.restore_server", begin);

@@ -1,5 +1,6 @@
 // A backup on a store, without a server: its marker, its removal, the sweep, its verification.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <random>
@@ -325,6 +326,17 @@ TEST_F(BackupRepository, AStoreWithoutRoomLetsABackupGo) {
   };
   EXPECT_OK(repository_.Remove(ctx(), backup));
   EXPECT_FALSE(IsThere(backup));
+}
+
+TEST_F(BackupRepository, AnUnreadableBackupIsListedAndHidesNoOther) {
+  const std::string readable = MakeBackup();
+  const std::string unreadable = MakeBackup();
+  MakeRemains({});
+  ASSERT_EQ(chmod(File(unreadable, "").c_str(), 0), 0);
+  ASSERT_OK_AND_ASSIGN(const Strings ids, repository_.List(ctx()));
+  EXPECT_EQ(ids, (Strings{unreadable, readable}));
+  EXPECT_EQ(ReasonOf(repository_.ReadManifest(ctx(), unreadable)), "PERMISSION_DENIED");
+  ASSERT_EQ(chmod(File(unreadable, "").c_str(), 0700), 0);
 }
 
 // ---- the sweep
