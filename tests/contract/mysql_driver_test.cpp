@@ -7,6 +7,7 @@
 
 #include "tests/contract/contract_test.h"
 #include "tests/contract/text_streams.h"
+#include "tests/support/run_program.h"
 
 namespace dbagent::tests {
 namespace {
@@ -340,6 +341,13 @@ TEST_F(MysqlDriver, AMysqlLoadHasNoSuperuserToRunAs) {
   EXPECT_EQ(ReasonOf(store().logical_backup()->Load(ctx(), {facts.database, true}, source)),
             "FIELD_UNSUPPORTED");
   EXPECT_EQ(ReasonOf(databases().Get(ctx(), "not made")), "DATABASE_NOT_FOUND");
+}
+
+// The client library loads MySQL's login method at the first connection.
+TEST_F(MysqlDriver, TheFirstConnectionsOfAProcessMayComeTogether) {
+  const std::string socket = (server().settings().runtime_directory / "mysql.sock").native();
+  for (int i = 0; i < 10; ++i)
+    EXPECT_OK(RunProgram({DBAGENT_BINARY_DIR "/tests/first_connections", socket, agent()}));
 }
 
 }  // namespace
