@@ -235,8 +235,9 @@ ClientSession::Table HaltingAgent::Contents() {
   Within(std::chrono::seconds(30), [&] {  // a server that was killed recovers first
     auto session = TheTraits().log_in(agent.port(), {"app", Secret("pw"), "keep"});
     if (!session.ok()) return false;
-    auto answer =
-        (*session)->Query("SELECT count(*), count(DISTINCT t), min(t), max(t), sum(i) FROM bulk");
+    // no temporary tables: a MariaDB that starts removes those of others in the same directory
+    auto answer = (*session)->Query(
+        "SELECT count(*), sum(i), sum(length(t)), left(min(t), 32), left(max(t), 32) FROM bulk");
     if (!answer.ok()) return false;
     rows = *std::move(answer);
     return true;

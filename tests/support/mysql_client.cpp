@@ -15,6 +15,9 @@ class MysqlSession : public ClientSession {
     }
     const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(
         mysql_store_result(connection_.get()), &mysql_free_result);
+    if (!result && mysql_errno(connection_.get()) != 0) {  // some errors come with the rows
+      return Error(Code::kInternal, "QUERY_FAILED", "{}: {}", sql, mysql_error(connection_.get()));
+    }
     Table table;
     while (result) {
       const MYSQL_ROW row = mysql_fetch_row(result.get());
