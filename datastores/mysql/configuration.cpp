@@ -94,6 +94,7 @@ Result<std::string> ConfigurationText(const ServerSettings& settings, const Dial
       "[mysqld]\n"
       "basedir = {}\n"
       "datadir = {}\n"
+      "tmpdir = {}\n"
       "socket = {}\n"
       "pid-file = {}\n"
       "bind-address = {}\n"
@@ -102,8 +103,9 @@ Result<std::string> ConfigurationText(const ServerSettings& settings, const Dial
       "local-infile = 0\n"
       "character-set-server = utf8mb4\n"
       "innodb-buffer-pool-size = {}\n",
-      OptionValue(layout.prefix), OptionValue(layout.data), OptionValue(layout.socket),
-      OptionValue(layout.pid_file), bind_address, settings.port == 0 ? 3306 : settings.port, pool);
+      OptionValue(layout.prefix), OptionValue(layout.data), OptionValue(layout.temporary),
+      OptionValue(layout.socket), OptionValue(layout.pid_file), bind_address,
+      settings.port == 0 ? 3306 : settings.port, pool);
   for (const std::string& line : dialect.ConfigurationLines(redo)) text += line + "\n";
   return text;
 }

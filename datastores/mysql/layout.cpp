@@ -76,8 +76,8 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
 
 os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
   Arguments arguments = {"--defaults-file=" + layout.configuration.native(),
-                         "--datadir={generation}/data", "--skip-networking",
-                         "--socket=" + layout.first_socket.native(),
+                         "--datadir={generation}/data", "--tmpdir={generation}/log",
+                         "--skip-networking", "--socket=" + layout.first_socket.native(),
                          "--pid-file=" + layout.first_pid_file.native(), "--init-file=/dev/fd/0",
                          "--skip-log-bin", "--skip-slave-start", "--event-scheduler=OFF",
                          // beside a server that has the machine's memory
@@ -153,6 +153,7 @@ Layout::Layout(const ServerSettings& settings)
       log(settings.volume.current() / "log" / "server.log"),
       socket(settings.runtime_directory / "mysql.sock"),
       pid_file(settings.runtime_directory / "mysql.pid"),
+      temporary(settings.volume.current() / "tmp"),
       first_socket(settings.runtime_directory / "first.sock"),
       first_pid_file(settings.runtime_directory / "first.pid"),
       staging(settings.volume.agent() / "staging") {}

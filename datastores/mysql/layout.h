@@ -11,6 +11,8 @@ struct Layout {
 
   os::Path prefix;  // with sbin/, bin/ and share/
   os::Path configuration, data, log, socket, pid_file;
+  os::Path temporary;  // the server's own: a MariaDB that starts removes temporary tables of every
+                       // server that shares the directory, which then crashes
   os::Path first_socket, first_pid_file;  // of a first start, before the server is secure
   os::Path staging;  // what the server or a tool writes while a physical backup is taken
 };

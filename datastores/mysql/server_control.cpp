@@ -98,6 +98,7 @@ Status Control::RunSecure(const OpContext& ctx, const os::Generation& generation
 Status Control::Start(const OpContext& ctx) {
   const bool ran = server_.host.ServerState().process == os::ServerProcess::kRunning;
   RETURN_IF_ERROR(os::MakeDirectories(server_.settings.runtime_directory, 0700));
+  RETURN_IF_ERROR(os::MakeDirectories(server_.layout.temporary, 0700));
   RETURN_IF_ERROR(server_.host.StartServer());
   Status answered = WaitForAnswer(ctx);
   if (answered.ok() || ran) return answered;

@@ -73,6 +73,8 @@ os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs
        programs / "pg_dump",
        {Connect(settings, ConnectionValue(settings.os_user)), "--format=plain",
         "--snapshot={snapshot}", "--no-owner", "--no-privileges",
+        // another server has others; only superusers may use most of them
+        "--no-tablespaces",
         // a copy must not begin to replicate
         "--no-subscriptions"},
        {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},

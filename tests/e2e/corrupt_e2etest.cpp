@@ -59,6 +59,9 @@ class CorruptBackups : public testing::Test {
   std::string Backup(v1::BackupMethod method) {
     v1::CreateBackupRequest request;
     request.set_method(method);
+    if (method == v1::BACKUP_METHOD_LOGICAL) {
+      for (const char* name : {"one", "two"}) request.add_databases(name);
+    }
     v1::Operation operation;
     EXPECT_EQ(Call<BackupService>(agent_, &BackupService::Stub::Create, request, operation).reason,
               "OK");

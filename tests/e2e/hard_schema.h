@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,10 @@ struct HardSchema {
   Result<std::string> (*find_damage)(AgentProcess& agent) = nullptr;
   // Takes the accounts away that `make` made.
   Status (*drop_accounts)(AgentProcess& agent) = nullptr;
+  std::set<std::string> only_physical;  // texts of what no logical backup carries
 };
 
 HardSchema MysqlHardSchema();
+HardSchema PostgresqlHardSchema();
 
 }  // namespace dbagent::tests

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "tests/e2e/hard_schema.h"
@@ -100,6 +102,28 @@ Result<std::string> Checksums(AgentProcess& agent) {
   return Ask(agent, statements);
 }
 
+// MariaDB lists the columns of a right in no order.
+std::string WithSortedColumns(const std::string& grants) {
+  std::string sorted;
+  static const std::regex kColumns(R"(\((`[^()]*`)\))");
+  std::size_t at = 0;
+  for (std::sregex_iterator found(grants.begin(), grants.end(), kColumns), end; found != end;
+       ++found) {
+    std::set<std::string> names;
+    std::string list = (*found)[1];
+    for (std::size_t comma = 0; !list.empty(); list.erase(0, comma)) {
+      comma = std::min(list.find(", "), list.size());
+      names.insert(list.substr(0, comma));
+      comma = std::min(comma + 2, list.size());
+    }
+    sorted += grants.substr(at, static_cast<std::size_t>(found->position()) - at) + "(";
+    for (const std::string& name : names) sorted += name + " ";
+    sorted += ")";
+    at = static_cast<std::size_t>(found->position() + found->length());
+  }
+  return sorted + grants.substr(at);
+}
+
 Result<std::string> Accounts(AgentProcess& agent) {
   ASSIGN_OR_RETURN(
       const std::string names,
@@ -116,7 +140,8 @@ Result<std::string> Accounts(AgentProcess& agent) {
   if (IsMariadb())
     statements +=
         "SELECT User, Host, Role, Admin_option FROM mysql.roles_mapping ORDER BY 1, 2, 3;\n";
-  return Ask(agent, statements);
+  ASSIGN_OR_RETURN(const std::string said, Ask(agent, statements));
+  return WithSortedColumns(said);
 }
 
 Result<std::map<std::string, std::string>> Look(AgentProcess& agent) {
