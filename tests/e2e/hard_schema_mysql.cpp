@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -102,26 +101,21 @@ Result<std::string> Checksums(AgentProcess& agent) {
   return Ask(agent, statements);
 }
 
-// MariaDB lists the columns of a right in no order.
-std::string WithSortedColumns(const std::string& grants) {
-  std::string sorted;
-  static const std::regex kColumns(R"(\((`[^()]*`)\))");
-  std::size_t at = 0;
-  for (std::sregex_iterator found(grants.begin(), grants.end(), kColumns), end; found != end;
-       ++found) {
+// MariaDB lists the columns of a right in no order: each `(`a`, `b`)` is sorted.
+std::string WithSortedColumns(std::string grants) {
+  for (std::size_t begin = grants.find("(`"); begin != std::string::npos;
+       begin = grants.find("(`", begin + 1)) {
+    const std::size_t end = grants.find("`)", begin);
+    if (end == std::string::npos) break;
     std::set<std::string> names;
-    std::string list = (*found)[1];
-    for (std::size_t comma = 0; !list.empty(); list.erase(0, comma)) {
-      comma = std::min(list.find(", "), list.size());
-      names.insert(list.substr(0, comma));
-      comma = std::min(comma + 2, list.size());
-    }
-    sorted += grants.substr(at, static_cast<std::size_t>(found->position()) - at) + "(";
-    for (const std::string& name : names) sorted += name + " ";
-    sorted += ")";
-    at = static_cast<std::size_t>(found->position() + found->length());
+    std::istringstream list(grants.substr(begin + 1, end - begin));
+    for (std::string name; std::getline(list, name, ',');)
+      names.insert(name.substr(name.find('`')));
+    std::string sorted = "(";
+    for (const std::string& name : names) sorted += (sorted.size() > 1 ? ", " : "") + name;
+    grants.replace(begin, end + 1 - begin, sorted);
   }
-  return sorted + grants.substr(at);
+  return grants;
 }
 
 Result<std::string> Accounts(AgentProcess& agent) {
@@ -140,8 +134,8 @@ Result<std::string> Accounts(AgentProcess& agent) {
   if (IsMariadb())
     statements +=
         "SELECT User, Host, Role, Admin_option FROM mysql.roles_mapping ORDER BY 1, 2, 3;\n";
-  ASSIGN_OR_RETURN(const std::string said, Ask(agent, statements));
-  return WithSortedColumns(said);
+  ASSIGN_OR_RETURN(std::string said, Ask(agent, statements));
+  return WithSortedColumns(std::move(said));
 }
 
 Result<std::map<std::string, std::string>> Look(AgentProcess& agent) {
