@@ -126,7 +126,7 @@ TEST_F(PostgresqlDriver, WorksInDatabasesOfOtherEncodingsWithNamesThatTheyCannot
   ASSERT_OK(users().Drop(ctx(), user));
 }
 
-TEST_F(PostgresqlDriver, ALoadGivesWhatMissingRolesOwnedToNobodyAndLeavesNoRole) {
+TEST_F(PostgresqlDriver, ALoadMakesMissingOwnersWithoutLoginUntilNothingIsTheirs) {
   MakeDatabase("orphaned");
   const UserId maker = MakeWith("gone \"one\"", "orphaned", PrivilegeSet::kAll);
   ASSERT_OK(SessionOf(maker, "orphaned")->Query("CREATE TABLE t (i int)"));
@@ -137,9 +137,12 @@ TEST_F(PostgresqlDriver, ALoadGivesWhatMissingRolesOwnedToNobodyAndLeavesNoRole)
   ASSERT_OK(users().Drop(ctx(), maker));
   TextSource source(dump.text);
   ASSERT_OK(store().logical_backup()->Load(ctx(), {facts.database, false}, source));
-  EXPECT_EQ(One("orphaned", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"),
-            "dbagent-heir");
-  EXPECT_EQ(One("orphaned", "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'gone%'"), "0");
+  EXPECT_EQ(One("orphaned", "SELECT tableowner FROM pg_tables WHERE tablename = 't'"), maker.name);
+  const std::string roles =
+      "SELECT string_agg(rolcanlogin::text, ' ') FROM pg_roles WHERE rolname LIKE 'gone%'";
+  EXPECT_EQ(One("orphaned", roles), "false");
+  ASSERT_OK(databases().Drop(ctx(), "orphaned"));
+  EXPECT_EQ(One("postgres", roles), "<null>");
 }
 
 TEST_F(PostgresqlDriver, TheTextOfADumpRunsNoProgram) {

@@ -346,6 +346,27 @@ std::vector<Scenario> BackupScenarios() {
        [](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(Exists(agent, "k-restored"), succeeded);
        }},
+      {"backup.restore_users",
+       [=](AgentProcess& agent) {
+         Create(agent, {"keep"});
+         CreateUser(agent, "keep");
+         RunOperation<BackupService>(agent, &BackupService::Stub::Create,
+                                     v1::CreateBackupRequest());
+         *backup = NewestBackup(agent);
+         Drop(agent, {"keep", "k-restored"});
+         DropUser(agent);
+       },
+       [=](AgentProcess& agent) {
+         v1::RestoreBackupRequest request;
+         request.set_backup_id(*backup);
+         request.set_with_users(true);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Restore, request);
+       },
+       [](AgentProcess& agent, bool succeeded) {
+         EXPECT_EQ(Exists(agent, "keep"), succeeded);
+         EXPECT_EQ(UserExists(agent), succeeded);
+         Create(agent, {"keep"});
+       }},
       {"backup.delete", take,
        [=](AgentProcess& agent) {
          v1::DeleteBackupRequest request;
