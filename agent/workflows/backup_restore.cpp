@@ -52,6 +52,13 @@ Result<internal::Manifest> Backups::ReadSource(const OpContext& ctx, const Place
 
 Result<LogicalRestoreSpec> Backups::WhatToRestore(const internal::Manifest& manifest,
                                                   const v1::RestoreBackupRequest& request) const {
+  if (request.replace_everything()) {
+    return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
+                 "backup '{}' is logical: it restores databases that do not exist and replaces "
+                 "nothing",
+                 manifest.id())
+        .WithHint("leave replace_everything out, or name a physical backup");
+  }
   LogicalRestoreSpec spec;
   spec.run_as_superuser = request.run_as_superuser();
   spec.one_by_one = manifest.load_one_by_one();

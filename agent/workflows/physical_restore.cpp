@@ -132,10 +132,12 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
                                              const internal::Manifest& manifest,
                                              const v1::RestoreBackupRequest& request) {
   RETURN_IF_ERROR(PhysicalEngine().status());
-  if (request.databases_size() > 0) {
+  if (request.databases_size() > 0 || request.with_users() || request.has_owner() ||
+      request.run_as_superuser()) {
     return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
                  "backup '{}' is physical: it can only be restored as a whole", manifest.id())
-        .WithHint("leave the databases out, or use a logical backup");
+        .WithHint(
+            "leave databases, with_users, owner and run_as_superuser out, or use a logical backup");
   }
   if (!request.replace_everything()) {
     return Error(Code::kFailedPrecondition, "CONFIRMATION_REQUIRED",

@@ -137,6 +137,16 @@ TEST_F(WholeLogicalBackup, BringsLostDatabasesAndUsersBackIntoTheSameInstance) {
   ExpectData(agent_);
 }
 
+TEST_F(WholeLogicalBackup, ReplacesNothingAndSaysSo) {
+  const v1::Operation made = Backup(v1::BACKUP_METHOD_LOGICAL);
+  v1::RestoreBackupRequest request;
+  request.set_backup_id(made.backup_id());
+  request.set_replace_everything(true);
+  v1::Operation operation;
+  EXPECT_EQ(Call<BackupService>(agent_, &BackupService::Stub::Restore, request, operation).reason,
+            "FIELD_UNSUPPORTED");
+}
+
 TEST_F(WholeLogicalBackup, ADatabaseThatExistsRefusesTheRestoreBeforeAnythingIsMade) {
   const v1::Operation made = Backup(v1::BACKUP_METHOD_LOGICAL);
   v1::DeleteDatabasesRequest databases;
