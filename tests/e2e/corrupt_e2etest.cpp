@@ -123,6 +123,16 @@ void Swap(const os::Path& one, const os::Path& two) {
   std::filesystem::rename(between, two);
 }
 
+// Two backups of files share many.
+std::string DifferingChunk(const os::Path& one, const os::Path& two) {
+  for (int number = 0;; ++number) {
+    const std::string name = fmt::format("chunks/0000/{:08}.zst", number);
+    const Result<std::string> left = os::ReadFile(one / name), right = os::ReadFile(two / name);
+    if (!left.ok() || !right.ok()) throw std::runtime_error("no chunk differs");
+    if (*left != *right) return name;
+  }
+}
+
 void CorruptBackups::TryEveryDamage(v1::BackupMethod method) {
   const bool physical = method == v1::BACKUP_METHOD_PHYSICAL;
   const std::string other = Backup(method);
@@ -130,15 +140,20 @@ void CorruptBackups::TryEveryDamage(v1::BackupMethod method) {
   before_ = State();
   const std::string backup = Backup(method);
   const os::Path folder = Folder(backup);
-  const std::string chunk = "chunks/0000/00000000.zst", chunk_two = "chunks/0001/00000000.zst",
-                    index = "index/0000/0000", index_two = "index/0001/0000";
+  const std::string chunk = "chunks/0000/00000000.zst", index = "index/0000/0000",
+                    index_two = "index/0001/0000";
+  const bool streams = std::filesystem::exists(folder / index_two);  // more than one
+  const std::string chunk_two = streams ? "chunks/0001/00000000.zst" : "chunks/0000/00000001.zst";
   struct Case {
     std::string what, object;
     std::function<void()> damage;
   };
   std::vector<Case> cases = {
-      {"two chunks swapped", chunk, [&] { Swap(folder / chunk, folder / chunk_two); }},
-      {"indexes of two streams swapped", index, [&] { Swap(folder / index, folder / index_two); }}};
+      {"two chunks swapped", chunk, [&] { Swap(folder / chunk, folder / chunk_two); }}};
+  if (streams) {
+    cases.push_back({"indexes of two streams swapped", index,
+                     [&] { Swap(folder / index, folder / index_two); }});
+  }
   for (const std::string& name : {chunk, index, std::string("manifest")}) {
     cases.push_back({"truncated", name, [&folder, name] {
                        std::filesystem::resize_file(folder / name,
@@ -153,9 +168,10 @@ void CorruptBackups::TryEveryDamage(v1::BackupMethod method) {
                        file.put(static_cast<char>(old ^ 1));
                      }});
     cases.push_back({"missing", name, [&folder, name] { std::filesystem::remove(folder / name); }});
-    cases.push_back({"of another backup", name, [&, name] {
+    const std::string differs = name == chunk ? DifferingChunk(folder, Folder(other)) : name;
+    cases.push_back({"of another backup", differs, [&, differs] {
                        std::filesystem::copy_file(
-                           Folder(other) / name, folder / name,
+                           Folder(other) / differs, folder / differs,
                            std::filesystem::copy_options::overwrite_existing);
                      }});
   }
