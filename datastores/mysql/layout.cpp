@@ -106,7 +106,7 @@ std::vector<os::ToolDefinition> CopyTools(const ServerSettings& settings, const 
                {}),
           Tool(kApplyLogTool, program,
                {"--no-defaults", "--prepare", "--target-dir={generation}/data",
-                "--tmpdir={generation}/data", "--use-memory=128M", "--innodb-page-size={page_size}",
+                "--tmpdir={generation}/data", "--use-memory=64M", "--innodb-page-size={page_size}",
                 "--innodb-undo-tablespaces={undo_tablespaces}",
                 "--innodb-data-file-path=ibdata1:12M:autoextend", "--open-files-limit=65535"},
                {{"generation", ParameterKind::kGeneration},

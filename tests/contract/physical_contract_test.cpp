@@ -31,8 +31,10 @@ class PhysicalContract : public PhysicalTest {
         ASSERT_OK(session->Query(
             fmt::format("UPDATE accounts SET amount = amount + {} WHERE id = {}", change, id + 1)));
       ASSERT_OK(session->Query("COMMIT"));
+      ++transfers_;
     }
   }
+  std::atomic<int> transfers_ = 0;
   // Tables come, are filled, and go.
   void ChangeTables(const std::atomic<bool>& ended) {
     const auto session = Root();
@@ -58,6 +60,8 @@ TEST_F(PhysicalContract, ABackupWhileMuchIsWrittenHoldsWholeTransactions) {
   std::vector<std::thread> writers;
   for (const unsigned seed : {1U, 2U}) writers.emplace_back([&, seed] { Transfer(seed, ended); });
   writers.emplace_back([&] { ChangeTables(ended); });
+  for (int waits = 0; waits < 3000 && transfers_ < 20; ++waits)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   KeptArchives kept;
   const Result<datastore::PhysicalFacts> facts = engine().Take(ctx(), kept);
   ended = true;
