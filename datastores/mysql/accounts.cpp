@@ -30,6 +30,11 @@ Result<std::vector<Account>> ReadAccounts(Server& server, const OpContext& ctx,
   return accounts;
 }
 
+bool IsStandIn(const Server& server, const Account& account) {
+  return account.info.attributes.locked.value_or(false) &&
+         account.credential.Reveal() == server.dialect.stand_in_credential();
+}
+
 Result<Account> ReadAccount(Server& server, const OpContext& ctx, const UserId& id) {
   ASSIGN_OR_RETURN(
       std::vector<Account> found,

@@ -19,6 +19,8 @@ struct Account {
 Result<std::vector<Account>> ReadAccounts(Server& server, const OpContext& ctx,
                                           const std::string& condition,
                                           const std::vector<std::string>& parameters = {});
+// Whether a load made it in the place of a missing definer, and nobody has made it his since.
+bool IsStandIn(const Server& server, const Account& account);
 // USER_NOT_FOUND.
 Result<Account> ReadAccount(Server& server, const OpContext& ctx, const UserId& id);
 

@@ -192,6 +192,8 @@ Result<DefinerFilter> Logical::MakeFilter(const OpContext& ctx,
   ASSIGN_OR_RETURN(const std::vector<Account> accounts, ReadAccounts(server_, ctx, "TRUE"));
   std::set<AccountName> existing;
   for (const Account& account : accounts) {
+    // one of an earlier load has no rights in this database yet
+    if (IsStandIn(server_, account)) continue;
     existing.emplace(account.info.id.name, account.info.id.host);
   }
   DefinerFilter filter(std::move(existing));
@@ -209,8 +211,7 @@ Status Logical::MakeMissing(const OpContext& ctx, const LoadSpec& spec,
   for (const auto& [name, host] : missing) {
     const UserId id{name, host};
     if (!CheckUser(server_.dialect, server_.settings.os_user, id).ok()) continue;
-    if (spec.before_account) RETURN_IF_ERROR(spec.before_account(id));
-    RETURN_IF_ERROR(MakeStandIn(server_, ctx, id, spec.database.name));
+    RETURN_IF_ERROR(MakeStandIn(server_, ctx, id, spec.database.name, spec.before_account));
   }
   return Ok();
 }

@@ -153,17 +153,25 @@ Status DropUsers(Server& server, const OpContext& ctx, const std::vector<UserId>
 }
 
 Status MakeStandIn(Server& server, const OpContext& ctx, const UserId& id,
-                   const std::string& database) {
-  const std::string account = QuoteAccount(id.name, id.host);
-  RETURN_IF_ERROR(Execute(
-      server, ctx, fmt::format("make user '{}', which a definer names", id.ToString()),
-      "CREATE USER " + account + " " +
-          server.dialect.IdentifiedBy(QuoteLiteral(server.dialect.no_password_credential())) +
-          " ACCOUNT LOCK"));
+                   const std::string& database,
+                   const std::function<Status(const UserId&)>& before) {
+  const std::string name = QuoteAccount(id.name, id.host);
+  ASSIGN_OR_RETURN(const bool exists, Exists(server, ctx, id));
+  if (!exists) {
+    if (before) RETURN_IF_ERROR(before(id));
+    // another load of the same restore may be quicker
+    RETURN_IF_ERROR(Execute(
+        server, ctx, fmt::format("make user '{}', which a definer names", id.ToString()),
+        "CREATE USER IF NOT EXISTS " + name + " " +
+            server.dialect.IdentifiedBy(QuoteLiteral(server.dialect.stand_in_credential())) +
+            " ACCOUNT LOCK"));
+  }
+  ASSIGN_OR_RETURN(const Account account, ReadAccount(server, ctx, id));
+  if (!IsStandIn(server, account)) return Ok();
   ASSIGN_OR_RETURN(const std::string pattern, GrantPattern(server, ctx, database));
   return Execute(server, ctx,
                  fmt::format("grant on database '{}' to '{}'", database, id.ToString()),
-                 "GRANT ALL PRIVILEGES ON " + QuoteIdentifier(pattern) + ".* TO " + account);
+                 "GRANT ALL PRIVILEGES ON " + QuoteIdentifier(pattern) + ".* TO " + name);
 }
 
 }  // namespace dbagent::datastore::mysql

@@ -16,10 +16,11 @@ Status LoadUserStatements(Server& server, const OpContext& ctx, const LoadUsersS
 // LogicalBackup::DropUsers.
 Status DropUsers(Server& server, const OpContext& ctx, const std::vector<UserId>& users);
 
-// Makes an account that nobody can log in to, with all rights in the database and none elsewhere:
-// the definer of what a load brings. USER_EXISTS.
+// A locked account that no password opens, with all rights in the database and in none that no load
+// gave it: the definer of what a load brings. `before` is called when it must be made; one of an
+// earlier load gets the rights too. Somebody who has become a user meanwhile is left alone.
 Status MakeStandIn(Server& server, const OpContext& ctx, const UserId& id,
-                   const std::string& database);
+                   const std::string& database, const std::function<Status(const UserId&)>& before);
 
 // Takes ` DEFAULT ROLE …` out of MySQL's CREATE USER, which needs these roles to be there already;
 // answers what stood behind the words, or nothing.

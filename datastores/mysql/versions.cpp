@@ -168,6 +168,12 @@ std::string_view Dialect::no_password_credential() const {
                   : "$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED";
 }
 
+std::string_view Dialect::stand_in_credential() const {
+  // in the forms that the plugins take: as a digest `dbagent:stand-in:v1!`; as salt and digest
+  return mariadb_ ? "*64626167656E743A7374616E642D696E3A763121"
+                  : "$A$005$DBAGENTSTANDSINFORAMISSINGDEFINERANDNOPASSWORDWILLEVERGIVETHISX";
+}
+
 bool Dialect::IsDatabaseLevel(std::string_view privilege, std::string_view context) const {
   if (privilege == "GRANT OPTION") return false;  // a field of its own
   if (privilege == "EVENT") return true;          // said to be `Server Admin`

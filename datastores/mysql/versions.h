@@ -70,6 +70,9 @@ class Dialect {
   // no password at all.
   std::string IdentifiedBy(std::string_view stored_credential_literal) const;
   std::string_view no_password_credential() const;
+  // What accounts have that a load made in the place of missing definers: no password gives it
+  // either, and it tells them apart from users' own.
+  std::string_view stand_in_credential() const;
   // Privileges that SHOW PRIVILEGES names with another context than the database-level ones though
   // they are.
   bool IsDatabaseLevel(std::string_view privilege, std::string_view context) const;

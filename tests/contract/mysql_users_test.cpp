@@ -1,4 +1,8 @@
 // Accounts of MySQL and MariaDB that a logical backup carries: what only these servers have.
+#include <atomic>
+#include <map>
+#include <thread>
+
 #include "tests/contract/contract_test.h"
 #include "tests/contract/text_streams.h"
 
@@ -110,6 +114,53 @@ TEST_F(MysqlUsers, AStandInOfAMissingDefinerHasRightsInThatDatabaseOnly) {
   EXPECT_EQ(rows, (ClientSession::Table{{"5"}}));
   EXPECT_FALSE(Can(*root, "CALL p()"));
   ASSERT_OK(backup().DropUsers(ctx(), made));
+}
+
+TEST_F(MysqlUsers, AStandInServesEveryDatabaseThatALoadBringsAlsoAtOnce) {
+  std::map<std::string, std::string> dumps;
+  const UserId gone = MakeUser("gone", "pw");
+  DatabaseInfo info;
+  for (const std::string name : {"one", "two", "three"}) {
+    MakeDatabase(name);
+    ASSERT_OK(grants().GrantTo(ctx(), gone, GrantOf(name, PrivilegeSet::kAll)));
+    ASSERT_OK_AND_ASSIGN(const auto session, LogIn("gone", "pw", name));
+    ASSERT_OK(session->Query("CREATE TABLE t AS SELECT 4 AS i"));
+    ASSERT_OK(session->Query("CREATE VIEW v AS SELECT i FROM t"));
+    TextSink dump;
+    ASSERT_OK_AND_ASSIGN(const datastore::DumpFacts facts, backup().Dump(ctx(), name, dump));
+    dumps[name] = dump.text;
+    info = facts.database;
+    ASSERT_OK(databases().Drop(ctx(), name));
+  }
+  ASSERT_OK(users().Drop(ctx(), gone));
+  std::atomic<int> made = 0;
+  const auto load = [&](const std::string& name) -> Status {
+    DatabaseInfo target = info;
+    target.name = name;
+    TextSource source(dumps[name]);
+    const auto before = [&](const UserId&) {
+      ++made;
+      return Ok();
+    };
+    return backup().Load(ctx(), {target, false, {}, before}, source);
+  };
+  std::string other;
+  std::thread beside([&] { other = ReasonOf(load("two")); });
+  const Status first = load("one");
+  beside.join();
+  EXPECT_OK(first);
+  EXPECT_EQ(other, "OK");
+  EXPECT_GE(made, 1);
+  made = 0;
+  EXPECT_OK(load("three"));
+  EXPECT_EQ(made, 0) << "it was there already, so a failed load must not drop it";
+  for (const std::string name : {"one", "two", "three"}) {
+    const auto root = RootSession(name);
+    ASSERT_OK_AND_ASSIGN(const ClientSession::Table rows, root->Query("SELECT i FROM v"));
+    EXPECT_EQ(rows, (ClientSession::Table{{"4"}})) << name;
+  }
+  EXPECT_FALSE(LogIn("gone", "pw", "one").ok());
+  ASSERT_OK(backup().DropUsers(ctx(), {gone}));
 }
 
 }  // namespace
