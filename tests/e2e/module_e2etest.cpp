@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "datastores/module.h"
 #include "tests/e2e/agent_process.h"
 
 namespace dbagent::tests {
@@ -45,7 +46,9 @@ TEST_F(Modules, AFileThatIsNoLibraryIsRefused) {
 
 TEST_F(Modules, OneOfAnOlderContractIsRefused) {
   std::filesystem::copy_file(DBAGENT_BINARY_DIR "/tests/old_module.so", modules_ / name_);
-  ExpectRefusal("MODULE_INCOMPATIBLE", "it has contract version 0, this agent has 1");
+  ExpectRefusal("MODULE_INCOMPATIBLE",
+                fmt::format("it has contract version {}, this agent has {}",
+                            datastore::kContractVersion - 1, datastore::kContractVersion));
 }
 
 TEST_F(Modules, OneOfTheOtherDatastoreIsRefused) {
