@@ -53,6 +53,14 @@ void Drop(AgentProcess& agent, const std::vector<std::string>& names) {
   Call<DatabaseService>(agent, &DatabaseService::Stub::Delete, request, response);
 }
 
+std::vector<std::string> DatabaseNames(AgentProcess& agent) {
+  v1::ListDatabasesResponse response;
+  Call<DatabaseService>(agent, &DatabaseService::Stub::List, v1::ListDatabasesRequest(), response);
+  std::vector<std::string> names;
+  for (const v1::Database& database : response.databases()) names.push_back(database.name());
+  return names;
+}
+
 void CreateUser(AgentProcess& agent, const std::string& database = "") {
   v1::CreateUsersRequest request;
   v1::NewUser& user = *request.add_users();
@@ -353,7 +361,7 @@ std::vector<Scenario> BackupScenarios() {
          RunOperation<BackupService>(agent, &BackupService::Stub::Create,
                                      v1::CreateBackupRequest());
          *backup = NewestBackup(agent);
-         Drop(agent, {"keep", "k-restored"});
+         Drop(agent, DatabaseNames(agent));  // of the scenarios before too
          DropUser(agent);
        },
        [=](AgentProcess& agent) {
