@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <thread>
 
 #include "agent/backup/chunk_reader.h"
 #include "agent/backup/layout.h"
 #include "agent/backup/time.h"
 #include "agent/base/kill_point.h"
+#include "agent/base/parallel.h"
 
 namespace dbagent::backup {
 namespace {
@@ -70,32 +70,22 @@ class Verifier {
 
   Status LookAtChunks(const std::vector<internal::Chunk>& chunks) {
     std::atomic<std::size_t> next = 0;
-    std::mutex mutex;
-    Status failed;
-    const auto work = [&] {
-      ChunkReader reader(store_, budget_, repository_.Folder(backup_));
-      for (std::size_t at = next++; at < chunks.size(); at = next++) {
-        Status read = reader.Verify(ctx_, chunks[at]);
-        if (read.ok()) {
-          Count(chunks[at].stored_bytes());
-        } else {
-          read = Judge(repository_.Folder(backup_) + chunks[at].object(), read);
-        }
-        ctx_.AddBytes(chunks[at].stored_bytes());
-        KillPoint("backup.verify.chunk");
-        if (read.ok()) continue;
-        next = chunks.size();  // the others end too
-        const std::lock_guard lock(mutex);
-        if (failed.ok()) failed = std::move(read);
-        return;
-      }
-    };
-    std::vector<std::thread> threads;
-    const std::size_t wanted = std::min<std::size_t>(kThreads, chunks.size());
-    for (std::size_t i = 1; i < wanted; ++i) threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads) thread.join();
-    return failed;
+    const std::size_t threads = std::min<std::size_t>(kThreads, chunks.size());
+    return ForEachParallel(
+        ctx_, threads, threads, [&](const OpContext& ctx, std::size_t) -> Status {
+          ChunkReader reader(store_, budget_, repository_.Folder(backup_));
+          for (std::size_t at = next++; at < chunks.size(); at = next++) {
+            const Status read = reader.Verify(ctx, chunks[at]);
+            if (read.ok()) {
+              Count(chunks[at].stored_bytes());
+            } else {
+              RETURN_IF_ERROR(Judge(repository_.Folder(backup_) + chunks[at].object(), read));
+            }
+            ctx.AddBytes(chunks[at].stored_bytes());
+            KillPoint("backup.verify.chunk");
+          }
+          return Ok();
+        });
   }
 
   // An object that is not what it should be, or that the store has and cannot give, is noted; what

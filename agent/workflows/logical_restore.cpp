@@ -1,5 +1,7 @@
 #include "agent/workflows/logical_restore.h"
 
+#include <atomic>
+
 #include "agent/base/parallel.h"
 #include "agent/workflows/chunk_source.h"
 
@@ -89,11 +91,15 @@ Status LogicalRestore::Verify(const OpContext& ctx) {
   for (const Chunks& chunks : chunks_) {
     for (const internal::Chunk& chunk : chunks) all.push_back(&chunk);
   }
-  return ForEachParallel(ctx, all.size(), spec_.at_a_time,
-                         [&](const OpContext& part, std::size_t index) -> Status {
+  // a reader for each thread, since its decompressor keeps its memory between chunks
+  std::atomic<std::size_t> next = 0;
+  return ForEachParallel(ctx, spec_.at_a_time, spec_.at_a_time,
+                         [&](const OpContext& part, std::size_t) -> Status {
                            backup::ChunkReader reader(store_, budget_, repository_.Folder(backup_));
-                           RETURN_IF_ERROR(reader.Verify(part, *all[index]));
-                           part.AddBytes(all[index]->stored_bytes());
+                           for (std::size_t i = next++; i < all.size(); i = next++) {
+                             RETURN_IF_ERROR(reader.Verify(part, *all[i]));
+                             part.AddBytes(all[i]->stored_bytes());
+                           }
                            return Ok();
                          });
 }
