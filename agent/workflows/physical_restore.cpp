@@ -20,8 +20,8 @@ Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
   ASSIGN_OR_RETURN(const std::uint64_t free, os::FreeBytes(volume.root()));
   if (free >= needed) return Ok();
   return Error(Code::kResourceExhausted, "NO_SPACE",
-               "unable to restore backup '{}': {} bytes are needed beside the running server's "
-               "files, the volume has {}",
+               "unable to restore backup '{}': it needs {} bytes beside what is on the volume, {} "
+               "are free",
                manifest.id(), needed, free)
       .WithHint("make the volume larger, or delete what is not needed");
 }
@@ -30,6 +30,7 @@ Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
 
 Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
                           const internal::Manifest& manifest, const os::Generation& generation) {
+  RETURN_IF_ERROR(CheckRoom(context_.volume, manifest));
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   backup::Repository repository(*place.store, place.instance);
   datastore::UnpackSpec spec{generation, "", {manifest.notes().begin(), manifest.notes().end()}};
@@ -111,7 +112,6 @@ Status Backups::RemoveOtherGenerations() {
 Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
                                  const internal::Manifest& manifest) {
   const OpContext& ctx = running.ctx();
-  RETURN_IF_ERROR(CheckRoom(context_.volume, manifest));
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> old, context_.volume.CurrentNumber());
   internal::GenerationPlan plan;
   plan.set_old_generation(old.value_or(0));
