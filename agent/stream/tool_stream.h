@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <string_view>
+
 #include "agent/os/instance_host.h"
 #include "agent/stream/stream.h"
 
@@ -11,6 +14,21 @@ namespace dbagent::stream {
 Status FeedTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source);
 // Everything that the tool writes to its standard output into `sink`.
 Status DrainTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Sink& sink);
+
+// A text, for a tool that reads little.
+class TextSource : public Source {
+ public:
+  explicit TextSource(std::string_view text) : text_(text) {}
+  Result<std::size_t> Read(const OpContext&, std::span<std::byte> buffer) override {
+    const std::size_t count = std::min(buffer.size(), text_.size());
+    std::copy_n(AsBytes(text_).begin(), count, buffer.begin());
+    text_.remove_prefix(count);
+    return count;
+  }
+
+ private:
+  std::string_view text_;  // its owner outlives this
+};
 
 // dbagent-extract (agent/helper/unpack.h) as FeedTool runs it, its ARCHIVE_REFUSED and
 // ARCHIVE_CORRUPT (DATA_LOSS) as such.

@@ -20,20 +20,6 @@ constexpr std::chrono::minutes kAdoptBudget{15};
 constexpr const char* kProduct = "product";
 constexpr const char* kVersion = "version";
 
-class TextSource : public stream::Source {
- public:
-  explicit TextSource(std::string_view text) : text_(text) {}
-  Result<std::size_t> Read(const OpContext&, std::span<std::byte> buffer) override {
-    const std::size_t count = std::min(buffer.size(), text_.size());
-    std::copy_n(AsBytes(text_).begin(), count, buffer.begin());
-    text_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view text_;
-};
-
 // 10.11.19 → {10, 11, 19}
 std::array<std::uint32_t, 3> Numbers(const std::string& version) {
   std::array<std::uint32_t, 3> numbers{};
@@ -155,18 +141,9 @@ Status Physical::Complete(const OpContext& ctx, const UnpackSpec& spec) {
 // A start without network, whose statements give the agent its account, whatever the backup holds.
 // What the server cannot start on shows here, while the other one still runs.
 Status Physical::Adopt(const OpContext& ctx, const os::Generation& generation) {
-  ASSIGN_OR_RETURN(stream::Pipe statements, stream::MakePipe());
-  os::ToolCall call;
-  call.name = kAdoptTool;
-  call.parameters = {{"generation", std::to_string(generation.number)}};
-  call.stdin_fd = statements.read_end.get();
-  ASSIGN_OR_RETURN(const auto child, server_.host.RunTool(call));
-  statements.read_end.Reset();
-  // far less than a pipe holds, so this does not wait for a server that never reads
-  const std::string text = server_.dialect.AdoptStatements(server_.settings.os_user);
-  RETURN_IF_ERROR(os::WriteAll(statements.write_end.get(), text, "the first start's statements"));
-  statements.write_end.Reset();
-  return os::WaitForSuccess(ctx, *child, "the first start on the restored files");
+  return RunFirstStart(server_, ctx, kAdoptTool, generation,
+                       server_.dialect.AdoptStatements(server_.settings.os_user),
+                       "the first start on the restored files");
 }
 
 }  // namespace
@@ -195,7 +172,7 @@ Status Unsupported(std::string_view what, const std::vector<std::string>& list,
 
 Status PutFile(Server& server, const OpContext& ctx, const os::Generation& generation,
                const std::string& directory, const std::string& name, const std::string& content) {
-  TextSource source(content);
+  stream::TextSource source(content);
   return stream::FeedExtract(ctx, server.host,
                              {kPutFileTool,
                               {{"generation", std::to_string(generation.number)},

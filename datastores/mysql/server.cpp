@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "agent/stream/fd_stream.h"
+
 namespace dbagent::datastore::mysql {
 
 Status Execute(Server& server, const OpContext& ctx, std::string_view what,
@@ -14,6 +16,22 @@ Result<Rows> Query(Server& server, const OpContext& ctx, std::string_view what,
                    const std::string& sql, const std::vector<std::string>& parameters) {
   ASSIGN_OR_RETURN(const ConnectionPool::Lease connection, server.pool.Get(ctx));
   return connection->Query(ctx, what, sql, parameters);
+}
+
+Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
+                     const os::Generation& generation, const std::string& statements,
+                     std::string_view what) {
+  ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
+  os::ToolCall call;
+  call.name = tool;
+  call.parameters = {{"generation", std::to_string(generation.number)}};
+  call.stdin_fd = pipe.read_end.get();
+  ASSIGN_OR_RETURN(const auto child, server.host.RunTool(call));
+  pipe.read_end.Reset();
+  // far less than a pipe holds, so this does not wait for a server that never reads
+  RETURN_IF_ERROR(os::WriteAll(pipe.write_end.get(), statements, "the first start's statements"));
+  pipe.write_end.Reset();
+  return os::WaitForSuccess(ctx, *child, what);
 }
 
 std::uint64_t NumberOf(const std::optional<std::string>& value) {

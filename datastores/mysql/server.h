@@ -28,6 +28,12 @@ Status Execute(Server& server, const OpContext& ctx, std::string_view what, cons
 Result<Rows> Query(Server& server, const OpContext& ctx, std::string_view what,
                    const std::string& sql, const std::vector<std::string>& parameters = {});
 
+// A tool that starts a server on a generation and runs the statements in it, to its end. `what` is
+// that start, for errors.
+Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
+                     const os::Generation& generation, const std::string& statements,
+                     std::string_view what);
+
 // Text of a column that is never NULL.
 inline const std::string& TextOf(const std::optional<std::string>& value) {
   static const std::string kNone;

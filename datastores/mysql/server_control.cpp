@@ -81,18 +81,9 @@ Status Control::RunInitialise(const OpContext& ctx, const os::Generation& genera
 }
 
 Status Control::RunSecure(const OpContext& ctx, const os::Generation& generation) {
-  ASSIGN_OR_RETURN(stream::Pipe statements, stream::MakePipe());
-  os::ToolCall call;
-  call.name = kSecureTool;
-  call.parameters = {{"generation", std::to_string(generation.number)}};
-  call.stdin_fd = statements.read_end.get();
-  ASSIGN_OR_RETURN(const auto child, server_.host.RunTool(call));
-  statements.read_end.Reset();
-  // far less than a pipe holds, so this does not wait for a server that never reads
-  const std::string text = server_.dialect.SecureStatements(server_.settings.os_user);
-  RETURN_IF_ERROR(os::WriteAll(statements.write_end.get(), text, "the first start's statements"));
-  statements.write_end.Reset();
-  return os::WaitForSuccess(ctx, *child, "the server's first start");
+  return RunFirstStart(server_, ctx, kSecureTool, generation,
+                       server_.dialect.SecureStatements(server_.settings.os_user),
+                       "the server's first start");
 }
 
 Status Control::Start(const OpContext& ctx) {

@@ -17,20 +17,6 @@ constexpr std::uint64_t kLeastFree = 512ULL << 20U;
 constexpr std::chrono::milliseconds kPollPause(100);
 constexpr std::size_t kMostNamed = 20;
 
-class TextSource : public stream::Source {
- public:
-  explicit TextSource(std::string_view text) : text_(text) {}
-  Result<std::size_t> Read(const OpContext&, std::span<std::byte> buffer) override {
-    const std::size_t count = std::min(buffer.size(), text_.size());
-    std::copy_n(AsBytes(text_).begin(), count, buffer.begin());
-    text_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view text_;
-};
-
 class Discard : public stream::Sink {
  public:
   Status Write(const OpContext&, Bytes) override { return Ok(); }
@@ -112,7 +98,7 @@ Status PostgresPhysicalBackup::PutFile(const OpContext& ctx, const os::Generatio
                                        const std::string& name, const std::string& content) {
   std::map<std::string, std::string> parameters = Of(generation);
   parameters["name"] = name;
-  TextSource source(content);
+  stream::TextSource source(content);
   return stream::FeedExtract(ctx, server_.host, {kPutFile, parameters, -1, -1, {}}, source);
 }
 
