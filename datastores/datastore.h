@@ -16,6 +16,7 @@
 #include "agent/os/instance_host.h"
 #include "agent/os/volume.h"
 #include "agent/stream/stream.h"
+#include "datastores/settings.h"
 
 // The driver contract. A datastore is MySQL (with MariaDB) or PostgreSQL; a driver is a module that
 // implements this. `Datastore` itself is identity and health; all else is a capability that a
@@ -83,20 +84,9 @@ struct InitialiseSpec {
   os::Generation generation;  // made by the host, empty; its real paths, never `current`
 };
 
-struct ConfigureSpec {
-  std::uint64_t memory_bytes = 0;  // what the server may use in all; sizes buffers
-  std::vector<std::string>
-      allowed_networks;  // CIDR, from where users may log in: `10.0.0.0/8`, `::/0`
-};
-
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
-
-  // Writes the base configuration into <volume>/config (atomic; readable by the server). Before the
-  // first start and whenever the sizes change. Idempotent. CONFIGURATION_INVALID (a network or an
-  // address that is none).
-  virtual Status Configure(const OpContext& ctx, const ConfigureSpec& spec) = 0;
 
   // Makes a data directory in the generation and secures it: the agent's account by socket without
   // a password, no anonymous account, no remote root, no test database. Never listens on the
@@ -105,7 +95,8 @@ class ServerControl {
   virtual Status Initialise(const OpContext& ctx, const InitialiseSpec& spec) = 0;
 
   // Starts the server on `current` (through the host) and waits until it answers a query. Running
-  // already is fine. SERVER_START_FAILED with the last lines of the server's log.
+  // already is fine. SERVER_START_FAILED with the lines that the server's log got meanwhile, errors
+  // first.
   virtual Status Start(const OpContext& ctx) = 0;
   // Clean stop. Running not is fine. When ctx's deadline comes first the server is killed, and the
   // call is OK: it is stopped, and will recover at its next start.
@@ -445,6 +436,9 @@ class Datastore {
   virtual RootAdmin* root() { return nullptr; }
   virtual LogicalBackup* logical_backup() { return nullptr; }
   virtual PhysicalBackup* physical_backup() { return nullptr; }
+  // Both or neither: settings.h.
+  virtual SettingsAdmin* settings() { return nullptr; }
+  virtual ConfigurationLayers* layers() { return nullptr; }
 };
 
 // A driver before it has a host: it names its tools and reads the programs' version.

@@ -39,6 +39,13 @@ constexpr Method kMethods[] = {
     {"BackupService/Delete", true},
     {"BackupService/Verify", true},
     {"BackupService/Sweep", true},
+    {"ConfigurationService/DescribeParameters", false},
+    {"ConfigurationService/Get", false},
+    {"ConfigurationService/Apply", true},
+    {"ConfigurationService/Rollback", true},
+    {"ConfigurationService/Resize", true},
+    {"ConfigurationService/ListRevisions", false},
+    {"ConfigurationService/GetRevision", false},
 };
 }  // namespace
 

@@ -27,6 +27,7 @@ std::string InstanceTable(const v1::Instance& instance) {
 
 struct PrepareOptions {
   std::uint64_t memory_mib = 0;
+  std::uint32_t cores = 0;
   std::vector<std::string> networks, databases, users;
   std::string from_backup, from_instance, from_store;
 };
@@ -35,6 +36,7 @@ void Prepare(Session& session, const PrepareOptions& options) {
   v1::PrepareInstanceRequest request;
   request.set_request_id(session.RequestId());
   request.set_memory_bytes(options.memory_mib << 20U);
+  request.set_cores(options.cores);
   for (const std::string& network : options.networks) request.add_allowed_networks(network);
   for (const std::string& name : options.databases) request.add_databases()->set_name(name);
   for (const std::string& spec : options.users) {
@@ -110,6 +112,8 @@ void AddInstanceCommands(CLI::App& app, Session& session) {
   auto options = std::make_shared<PrepareOptions>();
   prepare->add_option("--memory-mib", options->memory_mib,
                       "RAM that the server may use; default: three quarters of the machine's");
+  prepare->add_option("--cores", options->cores,
+                      "processors that the server may use; default: the machine's");
   prepare->add_option("--allow-network", options->networks,
                       "from where users may log in (CIDR); may be repeated");
   prepare->add_option("--database", options->databases, "a database to make; may be repeated");

@@ -97,10 +97,13 @@ Status Agent::OpenOperations() {
   monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
   context_ = std::make_unique<workflows::Context>(
       workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
+  configurations_ = std::make_unique<workflows::Configurations>(*context_);
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
-  backups_ = std::make_unique<workflows::Backups>(*context_);
-  instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_, *backups_);
+  backups_ = std::make_unique<workflows::Backups>(*context_, *configurations_);
+  instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_, *backups_,
+                                                      *configurations_);
+  configurations_->RegisterRecovery();
   databases_->RegisterRecovery();
   backups_->RegisterRecovery();
   users_->RegisterRecovery();
@@ -114,8 +117,10 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   RETURN_IF_ERROR(agent->OpenDatastore());
   RETURN_IF_ERROR(agent->OpenOperations());
   agent->monitor_->Start();
-  agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(rpc::Workflows{
-      *agent->context_, *agent->instances_, *agent->databases_, *agent->users_, *agent->backups_});
+  agent->configurations_->StartGuard();
+  agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
+      rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_,
+                     *agent->backups_, *agent->configurations_});
   ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
   // gRPC's health follows the monitor; SetServingStatus does not block
   const auto tell_health = [agent = agent.get()](v1::InstanceState state) {

@@ -40,6 +40,7 @@ class Agent {
   std::unique_ptr<operations::Operations> operations_;
   std::unique_ptr<workflows::InstanceMonitor> monitor_;
   std::unique_ptr<workflows::Context> context_;
+  std::unique_ptr<workflows::Configurations> configurations_;
   std::unique_ptr<workflows::Databases> databases_;
   std::unique_ptr<workflows::Users> users_;
   std::unique_ptr<workflows::Instances> instances_;

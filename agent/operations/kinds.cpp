@@ -34,6 +34,10 @@ constexpr Kind kKinds[] = {
     {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.delete", kNone, "backups", kExclusive, "backup", kExclusive, false},
     {"backup.verify", kNone, "", kNone, "backup", kShared, true},
+    // one change of the configuration at a time; what needs no restart goes beside a backup
+    {"configuration.apply", kShared, "configuration", kExclusive, "", kNone, false},
+    {"configuration.apply_restart", kExclusive, "configuration", kExclusive, "", kNone, false},
+    {"configuration.settle", kExclusive, "configuration", kExclusive, "", kNone, false},
     {"backup.sweep", kNone, "backups", kExclusive, "", kNone, true},
 };
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <system_error>
 
@@ -134,6 +135,21 @@ Result<std::vector<std::string>> ListDirectory(const Path& path) {
   if (error != 0) return ErrnoError("list", path, error);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Result<std::vector<std::uint64_t>> ListNumbers(const Path& path) {
+  std::vector<std::uint64_t> numbers;
+  ASSIGN_OR_RETURN(const bool there, Exists(path));
+  if (!there) return numbers;
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path));
+  for (const std::string& name : names) {
+    std::uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data(), end, number);
+    if (error == std::errc() && stop == end) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
 }
 
 Result<std::uint64_t> FreeBytes(const Path& path) {

@@ -42,6 +42,8 @@ Status RemoveFile(const Path& path);
 Result<bool> Exists(const Path& path);
 // Names in a directory, sorted, without . and ..
 Result<std::vector<std::string>> ListDirectory(const Path& path);
+// Those of its names that are decimal numbers, ascending; a directory that is missing has none.
+Result<std::vector<std::uint64_t>> ListNumbers(const Path& path);
 Result<std::uint64_t> FreeBytes(const Path& path);
 
 // An flock(2) held as long as the descriptor lives; nothing when another process holds it.

@@ -1,5 +1,6 @@
 #include "agent/os/machine.h"
 
+#include <sched.h>
 #include <sys/sysinfo.h>
 
 #include <algorithm>
@@ -49,6 +50,13 @@ Result<std::uint64_t> UsableMemory() {
     if (limit) bytes = std::min(bytes, *limit);
   }
   return bytes;
+}
+
+std::uint32_t UsableCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<std::uint32_t>(std::max(CPU_COUNT(&set), 1));
 }
 
 }  // namespace dbagent::os

@@ -10,4 +10,7 @@ namespace dbagent::os {
 // bytes.
 Result<std::uint64_t> UsableMemory();
 
+// Processors that this process may run on (its affinity), at least 1.
+std::uint32_t UsableCores();
+
 }  // namespace dbagent::os

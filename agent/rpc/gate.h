@@ -81,6 +81,7 @@ class UnaryReactor : public grpc::ServerUnaryReactor {
 template <typename Response>
 std::string OperationOf(const Response& response) {
   if constexpr (requires { response.operation_id(); }) return response.operation_id();
+  if constexpr (requires { response.operation().id(); }) return response.operation().id();
   if constexpr (requires { response.cancellable(); }) return response.id();
   return {};
 }

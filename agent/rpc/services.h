@@ -8,6 +8,7 @@
 
 namespace dbagent::workflows {
 class Backups;
+class Configurations;
 class Databases;
 class Instances;
 class Users;
@@ -21,6 +22,7 @@ struct Workflows {
   workflows::Databases& databases;
   workflows::Users& users;
   workflows::Backups& backups;
+  workflows::Configurations& configurations;
 };
 
 // The services of proto/dbagent/v1: they translate and pass on, nothing more.
@@ -28,6 +30,7 @@ std::unique_ptr<grpc::Service> MakeInstanceService(Gate& gate, const Workflows& 
 std::unique_ptr<grpc::Service> MakeDatabaseService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeUserService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeBackupService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeConfigurationService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeOperationService(Gate& gate, const Workflows& workflows);
 
 }  // namespace dbagent::rpc

@@ -6,6 +6,9 @@
 namespace dbagent::rpc {
 namespace {
 
+// What is wrong with one parameter of a configuration, among an error's fields.
+constexpr std::string_view kViolation = "violation:";
+
 void Attach(v1::RpcStatus& out, const char* type, const google::protobuf::Message& detail) {
   google::protobuf::Any& any = *out.add_details();
   any.set_type_url(std::string("type.googleapis.com/google.rpc.") + type);
@@ -22,9 +25,18 @@ grpc::Status ToGrpc(const Status& status) {
   v1::ErrorInfo info;
   info.set_reason(status.reason());
   info.set_domain("dbagent");
-  for (const auto& [key, value] : status.metadata())
-    (*info.mutable_metadata())[key] = Redact(value);
+  v1::BadRequest bad;
+  for (const auto& [key, value] : status.metadata()) {
+    if (key.starts_with(kViolation)) {
+      v1::BadRequest::FieldViolation& violation = *bad.add_field_violations();
+      violation.set_field(fmt::format("values[{}]", key.substr(kViolation.size())));
+      violation.set_description(Redact(value));
+    } else {
+      (*info.mutable_metadata())[key] = Redact(value);
+    }
+  }
   Attach(out, "ErrorInfo", info);
+  if (bad.field_violations_size() > 0) Attach(out, "BadRequest", bad);
   if (!status.hint().empty()) {
     v1::LocalizedMessage hint;
     hint.set_locale("en");

@@ -18,8 +18,10 @@ Status NotFinished(operations::Running& running) {
 
 }  // namespace
 
-Backups::Backups(const Context& context)
-    : context_(context), budget_(context.settings.limits.stream_buffers) {
+Backups::Backups(const Context& context, Configurations& configurations)
+    : context_(context),
+      configurations_(configurations),
+      budget_(context.settings.limits.stream_buffers) {
   for (const config::StoreSettings& store : context.settings.stores)
     stores_[store.name] = storage::MakeFileStore(store.path);
 }

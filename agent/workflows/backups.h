@@ -7,6 +7,7 @@
 #include "agent/backup/repository.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
+#include "agent/workflows/configurations.h"
 #include "agent/workflows/context.h"
 #include "agent/workflows/logical_restore.h"
 #include "dbagent/internal/plan.pb.h"
@@ -22,7 +23,7 @@ namespace dbagent::workflows {
 // to the generation that was there.
 class Backups {
  public:
-  explicit Backups(const Context& context);
+  Backups(const Context& context, Configurations& configurations);
   void RegisterRecovery();
 
   Result<v1::Operation> Create(const Call& call, const v1::CreateBackupRequest& request);
@@ -91,12 +92,14 @@ class Backups {
   Status RunRestoreServer(operations::Running& running, const Place& place,
                           const internal::Manifest& manifest);
   Status SwitchTo(operations::Running& running, internal::GenerationPlan& plan);
+  Status StartServer(const OpContext& ctx);
   Status StartOn(const OpContext& ctx, std::uint64_t generation);
   Status GoBack(const OpContext& ctx, std::uint64_t generation);
   Status RemoveOtherGenerations();
   Status RecoverRestoreServer(operations::Running& running);
 
   const Context& context_;
+  Configurations& configurations_;
   stream::BufferBudget budget_;
   std::map<std::string, std::unique_ptr<storage::ObjectStore>> stores_;
 };

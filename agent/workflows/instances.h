@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/workflows/backups.h"
+#include "agent/workflows/configurations.h"
 #include "agent/workflows/context.h"
 #include "agent/workflows/databases.h"
 #include "agent/workflows/users.h"
@@ -15,8 +16,13 @@ namespace dbagent::workflows {
 // Stop and Restart are finished by recovery.
 class Instances {
  public:
-  Instances(const Context& context, Databases& databases, Users& users, Backups& backups)
-      : context_(context), databases_(databases), users_(users), backups_(backups) {}
+  Instances(const Context& context, Databases& databases, Users& users, Backups& backups,
+            Configurations& configurations)
+      : context_(context),
+        databases_(databases),
+        users_(users),
+        backups_(backups),
+        configurations_(configurations) {}
   void RegisterRecovery();
 
   Result<v1::Operation> Prepare(const Call& call, const v1::PrepareInstanceRequest& request);
@@ -28,7 +34,8 @@ class Instances {
  private:
   Result<datastore::ServerControl*> Server() const;
   Status CheckPrepare(const v1::PrepareInstanceRequest& request) const;
-  Status RunPrepare(operations::Running& running, const v1::PrepareInstanceRequest& request);
+  Status RunPrepare(operations::Running& running, const std::string& caller,
+                    const v1::PrepareInstanceRequest& request);
   Status UndoPrepare(const OpContext& ctx);
   // What the server is made of: an empty data directory, or a backup.
   struct Origin {
@@ -42,7 +49,7 @@ class Instances {
                         const os::Generation& generation);
   Status Settle(operations::Running& running, const Origin& origin);
   Status CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request);
-  Status StartServer(const OpContext& ctx);
+  Status StartServer(operations::Running& running);
   void RegisterServerRecovery();
   Status StopServer(const OpContext& ctx, std::uint32_t timeout_seconds);
 
@@ -50,6 +57,7 @@ class Instances {
   Databases& databases_;
   Users& users_;
   Backups& backups_;
+  Configurations& configurations_;
 };
 
 }  // namespace dbagent::workflows

@@ -53,13 +53,16 @@ Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
 }
 
 // Starts the server on a generation and has the driver look at all of it.
+// The outcome is the restore's; what the start's way back did beside it stands in the log.
+Status Backups::StartServer(const OpContext& ctx) {
+  return configurations_.StartServer(ctx.WithBudget(kStartBudget), [](const std::string&) {});
+}
+
 Status Backups::StartOn(const OpContext& ctx, std::uint64_t generation) {
-  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
-                   Require(context_.datastore.server(), "server_control", context_.datastore));
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   RETURN_IF_ERROR(context_.host.SwitchGeneration(generation));
   KillPoint("restore_server.switched");
-  RETURN_IF_ERROR(server->Start(ctx.WithBudget(kStartBudget)));
+  RETURN_IF_ERROR(StartServer(ctx));
   KillPoint("restore_server.started");
   return engine->Settle(ctx.WithBudget(kSettleBudget));
 }
@@ -70,7 +73,7 @@ Status Backups::GoBack(const OpContext& ctx, std::uint64_t generation) {
   RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));
   RETURN_IF_ERROR(context_.host.SwitchGeneration(generation));
   KillPoint("restore_server.went_back");
-  return server->Start(ctx.WithBudget(kStartBudget));
+  return StartServer(ctx);
 }
 
 // From here on a cancel is not heard: the server is down, and what is begun is ended.

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "agent/base/kill_point.h"
-#include "agent/os/machine.h"
 #include "agent/workflows/instance_monitor.h"
 #include "agent/workflows/instance_record.h"
 #include "agent/workflows/instances.h"
@@ -12,7 +11,6 @@
 namespace dbagent::workflows {
 namespace {
 
-constexpr std::uint64_t kLeastMemory = 256ULL << 20U;
 constexpr std::chrono::minutes kUndoBudget{2};
 
 // The request lives until the operation ends; its passwords are wiped then.
@@ -28,22 +26,14 @@ Status Duplicate(std::string_view what, const std::string& name) {
                "unable to prepare: {} '{}' stands twice in the request", what, name);
 }
 
-Result<std::uint64_t> MemoryFor(const v1::PrepareInstanceRequest& request) {
-  if (request.memory_bytes() != 0) return request.memory_bytes();
-  ASSIGN_OR_RETURN(const std::uint64_t usable, os::UsableMemory());
-  return std::max(usable / 4 * 3, kLeastMemory);
-}
-
 }  // namespace
 
 // Everything that can be known without a server.
 Status Instances::CheckPrepare(const v1::PrepareInstanceRequest& request) const {
   RETURN_IF_ERROR(Server().status());
-  if (request.memory_bytes() != 0 && request.memory_bytes() < kLeastMemory) {
-    return Error(Code::kInvalidArgument, "MEMORY_TOO_SMALL",
-                 "unable to prepare: memory_bytes is {}, at least {} are needed",
-                 request.memory_bytes(), kLeastMemory);
-  }
+  RETURN_IF_ERROR(Configurations::FlavorOf(request.memory_bytes(), request.cores())
+                      .status()
+                      .Wrap("unable to prepare"));
   std::set<std::string> seen;
   for (const v1::Database& database : request.databases()) {
     if (!seen.insert(database.name()).second) return Duplicate("database", database.name());
@@ -144,7 +134,7 @@ Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstance
   return users_.GrantAll(ctx, request.users()).Wrap("part 'users'");
 }
 
-Status Instances::RunPrepare(operations::Running& running,
+Status Instances::RunPrepare(operations::Running& running, const std::string& caller,
                              const v1::PrepareInstanceRequest& request) {
   const OpContext& ctx = running.ctx();
   const auto part = [](std::string_view name, Status status) {
@@ -155,13 +145,14 @@ Status Instances::RunPrepare(operations::Running& running,
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   KillPoint("prepare.planned");
 
-  ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
   ctx.BeginStep("configuration", 3);
-  ASSIGN_OR_RETURN(const std::uint64_t memory, MemoryFor(request));
+  ASSIGN_OR_RETURN(const datastore::Flavor flavor,
+                   Configurations::FlavorOf(request.memory_bytes(), request.cores()));
+  const std::vector<std::string> networks(request.allowed_networks().begin(),
+                                          request.allowed_networks().end());
   RETURN_IF_ERROR(part(
       "configuration",
-      server->Configure(
-          ctx, {memory, {request.allowed_networks().begin(), request.allowed_networks().end()}})));
+      configurations_.Begin(ctx, {flavor, networks, plan.instance_id(), caller, running.id()})));
   KillPoint("prepare.configured");
 
   ASSIGN_OR_RETURN(const Origin origin, FindOrigin(ctx, request));
@@ -175,7 +166,9 @@ Status Instances::RunPrepare(operations::Running& running,
   KillPoint("prepare.switched");
 
   ctx.BeginStep("start", 22);
-  RETURN_IF_ERROR(part("start", server->Start(ctx)));
+  RETURN_IF_ERROR(part("start", configurations_.StartServer(ctx, [&](std::string note) {
+    running.AddNote(std::move(note));
+  })));
   KillPoint("prepare.started");
   RETURN_IF_ERROR(part("restore", Settle(running, origin)));
   RETURN_IF_ERROR(CreateContents(ctx, request));
@@ -201,11 +194,7 @@ Status Instances::UndoPrepare(const OpContext& ctx) {
   for (const std::uint64_t number : generations)
     RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
   KillPoint("prepare.undo.removed");
-  ASSIGN_OR_RETURN(const std::vector<std::string> files,
-                   os::ListDirectory(context_.volume.config()));
-  for (const std::string& file : files)
-    RETURN_IF_ERROR(os::RemoveTree(context_.volume.config() / file));
-  return Ok();
+  return configurations_.Forget();
 }
 
 Result<v1::Operation> Instances::Prepare(const Call& call,
@@ -219,22 +208,23 @@ Result<v1::Operation> Instances::Prepare(const Call& call,
   if (record.ok()) return ToProto(*record);
   RETURN_IF_ERROR(CheckPrepare(request));
   RETURN_IF_ERROR(FindOrigin(call.Reading(), request).status());
-  record = context_.operations.Submit(spec, [this, kept](operations::Running& running) -> Status {
-    RETURN_IF_ERROR(CheckPrepare(*kept));  // again: now nobody else can prepare
-    context_.monitor.SetPreparing(true);
-    Status outcome = RunPrepare(running, *kept);
-    if (!outcome.ok()) {
-      outcome = std::move(outcome).Wrap("unable to prepare the instance");
-      const Status undone = UndoPrepare(running.ctx().ForCleanup(kUndoBudget));
-      if (!undone.ok()) {
-        outcome = std::move(outcome).WithHint(fmt::format(
-            "undoing it failed too ({}); mend that, then restart the agent, which tries again",
-            undone.FullMessage()));
-      }
-    }
-    context_.monitor.SetPreparing(false);
-    return outcome;
-  });
+  record = context_.operations.Submit(
+      spec, [this, kept, caller = call.caller](operations::Running& running) -> Status {
+        RETURN_IF_ERROR(CheckPrepare(*kept));  // again: now nobody else can prepare
+        context_.monitor.SetPreparing(true);
+        Status outcome = RunPrepare(running, caller, *kept);
+        if (!outcome.ok()) {
+          outcome = std::move(outcome).Wrap("unable to prepare the instance");
+          const Status undone = UndoPrepare(running.ctx().ForCleanup(kUndoBudget));
+          if (!undone.ok()) {
+            outcome = std::move(outcome).WithHint(fmt::format(
+                "undoing it failed too ({}); mend that, then restart the agent, which tries again",
+                undone.FullMessage()));
+          }
+        }
+        context_.monitor.SetPreparing(false);
+        return outcome;
+      });
   Wipe(spec.request);
   if (!record.ok()) return record.status();
   return ToProto(*record);

@@ -20,10 +20,11 @@ Result<datastore::ServerControl*> Instances::Server() const {
   return Require(context_.datastore.server(), "server_control", context_.datastore);
 }
 
-Status Instances::StartServer(const OpContext& ctx) {
+Status Instances::StartServer(operations::Running& running) {
+  const OpContext& ctx = running.ctx();
   ctx.BeginStep("start", 50);
-  ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
-  const Status started = server->Start(ctx.WithBudget(kStartBudget));
+  const Status started = configurations_.StartServer(
+      ctx.WithBudget(kStartBudget), [&](std::string note) { running.AddNote(std::move(note)); });
   context_.monitor.Refresh();
   KillPoint("start.started");
   return started;
@@ -45,7 +46,7 @@ Result<v1::Operation> Instances::Start(const Call& call, const v1::StartInstance
       const operations::Record record,
       context_.operations.Submit(
           {"instance.start", {}, call.caller, request.request_id(), Serialise(request)},
-          [this](operations::Running& running) { return StartServer(running.ctx()); }));
+          [this](operations::Running& running) { return StartServer(running); }));
   return ToProto(record);
 }
 
@@ -75,7 +76,7 @@ Result<v1::Operation> Instances::Restart(const Call& call,
           {"instance.restart", {}, call.caller, request.request_id(), Serialise(request)},
           [this, timeout = request.timeout_seconds()](operations::Running& running) -> Status {
             RETURN_IF_ERROR(StopServer(running.ctx(), timeout));
-            return StartServer(running.ctx());
+            return StartServer(running);
           }));
   return ToProto(record);
 }
@@ -91,6 +92,8 @@ v1::Capabilities Instances::Capabilities() const {
   if (datastore.root() != nullptr) out.add_capabilities("root_admin");
   if (datastore.logical_backup() != nullptr) out.add_capabilities("logical_backup");
   if (datastore.physical_backup() != nullptr) out.add_capabilities("physical_backup");
+  if (datastore.settings() != nullptr && datastore.layers() != nullptr)
+    out.add_capabilities("settings_admin");
   out.add_capabilities("backup_verify");
   out.add_capabilities("backup_sweep");
   return out;
@@ -98,12 +101,11 @@ v1::Capabilities Instances::Capabilities() const {
 
 // A start or restart that was cut off is finished; so is a stop.
 void Instances::RegisterServerRecovery() {
-  context_.operations.OnRecover("instance.start", [this](operations::Running& running) {
-    return StartServer(running.ctx());
-  });
+  context_.operations.OnRecover(
+      "instance.start", [this](operations::Running& running) { return StartServer(running); });
   context_.operations.OnRecover("instance.restart", [this](operations::Running& running) -> Status {
     RETURN_IF_ERROR(StopServer(running.ctx(), kDefaultStopSeconds));
-    return StartServer(running.ctx());
+    return StartServer(running);
   });
   context_.operations.OnRecover("instance.stop", [this](operations::Running& running) -> Status {
     ASSIGN_OR_RETURN(const auto plan, Parse<internal::StopPlan>(running.plan()));

@@ -48,7 +48,9 @@ class MysqlDatastore : public Datastore {
         grants_(MakeGrantAdmin(server_)),
         root_(MakeRootAdmin(server_)),
         logical_backup_(MakeLogicalBackup(server_, *databases_)),
-        physical_backup_(MakePhysicalBackup(server_, info)) {}
+        physical_backup_(MakePhysicalBackup(server_, info)),
+        settings_(MakeSettingsAdmin(server_)),
+        layers_(MakeConfigurationLayers(server_)) {}
 
   const DatastoreInfo& info() const override { return info_; }
   Health CheckHealth() override;
@@ -59,6 +61,8 @@ class MysqlDatastore : public Datastore {
   RootAdmin* root() override { return root_.get(); }
   LogicalBackup* logical_backup() override { return logical_backup_.get(); }
   PhysicalBackup* physical_backup() override { return physical_backup_.get(); }
+  SettingsAdmin* settings() override { return settings_.get(); }
+  ConfigurationLayers* layers() override { return layers_.get(); }
 
  private:
   const DatastoreInfo info_;
@@ -70,6 +74,8 @@ class MysqlDatastore : public Datastore {
   const std::unique_ptr<RootAdmin> root_;
   const std::unique_ptr<LogicalBackup> logical_backup_;
   const std::unique_ptr<PhysicalBackup> physical_backup_;
+  const std::unique_ptr<SettingsAdmin> settings_;
+  const std::unique_ptr<ConfigurationLayers> layers_;
 };
 
 Health MysqlDatastore::CheckHealth() {

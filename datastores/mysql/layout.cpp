@@ -87,6 +87,20 @@ os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
               {{"generation", ParameterKind::kGeneration}});
 }
 
+// What reads configuration and starts nothing. The data directory is another, so that nothing in
+// the server's own is touched while it runs, and there is one before the first start.
+std::vector<os::ToolDefinition> ConfigurationTools(const ServerSettings& settings,
+                                                   const Dialect& dialect, const Layout& layout) {
+  const os::Path program = layout.prefix / "sbin" / dialect.server_program();
+  const os::Path set = settings.volume.config() / "sets/{set}" / layout.configuration.filename();
+  Arguments read = {"--defaults-file=" + set.native(), "--datadir=/tmp", "--tmpdir=/tmp"};
+  Append(read, dialect.TryStartOptions());
+  return {
+      Tool(kTryStartTool, program, std::move(read), {{"set", ParameterKind::kNumber}}),
+      Tool(kOptionsTool, program,
+           {"--no-defaults", "--basedir=" + layout.prefix.native(), "--verbose", "--help"}, {})};
+}
+
 // How the server's files are copied.
 std::vector<os::ToolDefinition> CopyTools(const ServerSettings& settings, const Dialect& dialect,
                                           const Layout& layout) {
@@ -164,7 +178,8 @@ os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect) {
   table.tools = {Initialise(settings, dialect, layout), Secure(dialect, layout),
                  Dump(settings, dialect, layout), Load(settings, dialect, layout)};
   for (const std::vector<os::ToolDefinition>& more :
-       {CopyTools(settings, dialect, layout), RestoreTools(settings, dialect, layout)})
+       {CopyTools(settings, dialect, layout), RestoreTools(settings, dialect, layout),
+        ConfigurationTools(settings, dialect, layout)})
     table.tools.insert(table.tools.end(), more.begin(), more.end());
   table.server.command = Tool("server", layout.prefix / "sbin" / dialect.server_program(),
                               {"--defaults-file=" + layout.configuration.native()}, {});

@@ -35,5 +35,9 @@ inline constexpr const char* kPutFileTool = "put-file";
 inline constexpr const char* kApplyLogTool = "apply-log";
 inline constexpr const char* kTidyTool = "tidy";
 inline constexpr const char* kAdoptTool = "adopt";
+// Of the configuration. The server's program reads the files of a set and does not start
+// (parameter: set; stderr: its errors); prints its options and their defaults (stdout).
+inline constexpr const char* kTryStartTool = "try-start";
+inline constexpr const char* kOptionsTool = "options";
 
 }  // namespace dbagent::datastore::mysql

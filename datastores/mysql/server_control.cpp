@@ -1,12 +1,10 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "agent/base/pause.h"
-#include "agent/base/redact.h"
 #include "agent/stream/fd_stream.h"
-#include "datastores/mysql/configuration.h"
+#include "datastores/mysql/error_lines.h"
 #include "datastores/mysql/parts.h"
 
 namespace dbagent::datastore::mysql {
@@ -19,27 +17,30 @@ constexpr auto kPollPause = milliseconds(50);
 constexpr auto kUndoBudget = seconds(30);
 // A first start whose statements fail goes on running: the init file's last one is SHUTDOWN.
 constexpr auto kSecureBudget = std::chrono::minutes(5);
-constexpr std::size_t kLogBytes = 2000;
+constexpr std::size_t kMostLog = 64 << 10;
 
-// The end of the server's log, on one line.
-std::string LastLogLines(const os::Path& log) {
+std::uint64_t SizeOf(const os::Path& log) {
+  struct stat facts {};
+  return stat(log.c_str(), &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;
+}
+
+// What the server's log got since it had `from` bytes: its errors, or its last lines.
+std::string LogSince(const os::Path& log, std::uint64_t from) {
   const UniqueFd fd(open(log.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return "it wrote no log";
-  const off_t size = lseek(fd.get(), 0, SEEK_END);
-  std::string text(std::min<std::size_t>(kLogBytes, size > 0 ? static_cast<std::size_t>(size) : 0),
-                   '\0');
-  const ssize_t got =
-      pread(fd.get(), text.data(), text.size(), size - static_cast<off_t>(text.size()));
+  const std::uint64_t size = SizeOf(log);
+  if (size < from) from = 0;  // somebody has rotated it
+  if (size - from > kMostLog) from = size - kMostLog;
+  std::string text(size - from, '\0');
+  const ssize_t got = pread(fd.get(), text.data(), text.size(), static_cast<off_t>(from));
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return Redact(text);
+  return ErrorLines(text);
 }
 
 class Control : public ServerControl {
  public:
   explicit Control(Server& server) : server_(server) {}
 
-  Status Configure(const OpContext& ctx, const ConfigureSpec& spec) override;
   Status Initialise(const OpContext& ctx, const InitialiseSpec& spec) override;
   Status Start(const OpContext& ctx) override;
   Status Stop(const OpContext& ctx) override;
@@ -47,18 +48,11 @@ class Control : public ServerControl {
  private:
   Status RunInitialise(const OpContext& ctx, const os::Generation& generation);
   Status RunSecure(const OpContext& ctx, const os::Generation& generation);
-  Status WaitForAnswer(const OpContext& ctx);
+  // `log_size`: the log's before the start.
+  Status WaitForAnswer(const OpContext& ctx, std::uint64_t log_size);
 
   Server& server_;
 };
-
-Status Control::Configure(const OpContext& ctx, const ConfigureSpec& spec) {
-  RETURN_IF_ERROR(ctx.Poll());
-  ASSIGN_OR_RETURN(const std::string text,
-                   ConfigurationText(server_.settings, server_.dialect, spec));
-  RETURN_IF_ERROR(os::MakeDirectories(server_.settings.volume.config(), 0755));
-  return os::WriteFileAtomic(server_.layout.configuration, text, 0644);
-}
 
 Status Control::Initialise(const OpContext& ctx, const InitialiseSpec& spec) {
   ASSIGN_OR_RETURN(const std::vector<std::string> found, os::ListDirectory(spec.generation.data));
@@ -90,15 +84,16 @@ Status Control::Start(const OpContext& ctx) {
   const bool ran = server_.host.ServerState().process == os::ServerProcess::kRunning;
   RETURN_IF_ERROR(os::MakeDirectories(server_.settings.runtime_directory, 0700));
   RETURN_IF_ERROR(os::MakeDirectories(server_.layout.temporary, 0700));
+  const std::uint64_t log_size = SizeOf(server_.layout.log);
   RETURN_IF_ERROR(server_.host.StartServer());
-  Status answered = WaitForAnswer(ctx);
+  Status answered = WaitForAnswer(ctx, log_size);
   if (answered.ok() || ran) return answered;
   Status stopped = server_.host.StopServer(ctx.ForCleanup(kUndoBudget));
   if (!stopped.ok()) return std::move(answered).WithCause(stopped);
   return answered;
 }
 
-Status Control::WaitForAnswer(const OpContext& ctx) {
+Status Control::WaitForAnswer(const OpContext& ctx, std::uint64_t log_size) {
   for (;;) {
     if (const Result<Rows> rows = Query(server_, ctx, "ask the server", "SELECT 1"); rows.ok())
       return Ok();
@@ -107,12 +102,12 @@ Status Control::WaitForAnswer(const OpContext& ctx) {
       return Error(Code::kFailedPrecondition, "SERVER_START_FAILED",
                    "unable to start the server: {}: {}",
                    state.last_exit.empty() ? "it was stopped" : state.last_exit,
-                   LastLogLines(server_.layout.log));
+                   LogSince(server_.layout.log, log_size));
     }
     if (Status ended = ctx.Poll(); !ended.ok()) {
       return std::move(ended).Wrap(
           fmt::format("unable to start the server, which does not answer yet ({})",
-                      LastLogLines(server_.layout.log)));
+                      LogSince(server_.layout.log, log_size)));
     }
     Pause(ctx, kPollPause);
   }

@@ -9,7 +9,8 @@
 namespace dbagent::datastore::mysql {
 namespace {
 
-constexpr std::uint64_t kLeastMariaDbRedo = 96ULL << 20U;
+constexpr std::uint64_t kMiB = 1ULL << 20U;
+constexpr std::uint64_t kLeastMariaDbRedo = 96 * kMiB;
 
 struct Accepted {
   std::uint32_t major, first_minor, last_minor;
@@ -81,15 +82,67 @@ bool Dialect::several_bind_addresses() const {
   return !mariadb_ || major_ > 10 || minor_ >= 11;
 }
 
-std::vector<std::string> Dialect::ConfigurationLines(std::uint64_t redo_bytes) const {
+void Dialect::AddTemplateValues(std::uint64_t memory_bytes, Values& values) const {
+  const auto share = [&](std::uint64_t divisor, std::uint64_t least, std::uint64_t most) {
+    return std::to_string(std::clamp(memory_bytes / divisor / kMiB, least, most) * kMiB);
+  };
+  if (mariadb_) {
+    values["aria_pagecache_buffer_size"] = share(32, 8, 256);
+    values["performance_schema"] = "OFF";
+    values["query_cache_size"] = "0";
+    values["query_cache_type"] = "OFF";
+    values["thread_stack"] = "299008";
+    return;
+  }
+  values["binlog_expire_logs_seconds"] = "259200";  // three days; the default is thirty
+  // with a binary log, users' functions are refused otherwise
+  values["log_bin_trust_function_creators"] = "ON";
+  values["performance_schema"] = memory_bytes < 1024 * kMiB ? "OFF" : "ON";
+  values["temptable_max_ram"] = share(32, 8, 1024);
+  values["thread_stack"] = "1048576";
+}
+
+void Dialect::AddSystemValues(std::uint64_t redo_bytes, Values& values) const {
   if (mariadb_) {
     // A physical backup copies the log while it is written, and fails when it is overtaken: never
     // less than the server's own default.
-    return {fmt::format("innodb-log-file-size = {}", std::max(redo_bytes, kLeastMariaDbRedo))};
+    values["innodb_log_file_size"] = std::to_string(std::max(redo_bytes, kLeastMariaDbRedo));
+    return;
   }
-  return {"mysqlx = OFF", "secure-file-priv = NULL", "plugin-load-add = auth_socket.so",
-          "binlog-expire-logs-seconds = 259200",  // three days; the default is thirty
-          fmt::format("innodb-redo-log-capacity = {}", redo_bytes)};
+  values["innodb_redo_log_capacity"] = std::to_string(redo_bytes);
+  values["mysqlx"] = "OFF";
+  // nothing that a user persisted may come after these files
+  values["persisted_globals_load"] = "OFF";
+  values["plugin_load_add"] = "auth_socket.so";
+  values["secure_file_priv"] = "NULL";
+}
+
+std::uint64_t Dialect::program_memory() const {
+  return (mariadb_ ? 70 : 150) * kMiB;
+}
+
+std::uint64_t Dialect::performance_schema_memory() const {
+  return (mariadb_ ? 100 : 260) * kMiB;
+}
+
+std::string Dialect::OptionOf(const std::string& parameter) const {
+  if (parameter == "time_zone") return "default_time_zone";
+  if (parameter == "tx_isolation") return "transaction_isolation";
+  if (parameter == "tx_read_only") return "transaction_read_only";
+  return parameter;
+}
+
+std::string Dialect::ParameterOf(const std::string& option) const {
+  if (option == "default_time_zone") return "time_zone";
+  const bool short_names = mariadb_ && (major_ < 11 || (major_ == 11 && minor_ < 1));
+  if (short_names && option == "transaction_isolation") return "tx_isolation";
+  if (short_names && option == "transaction_read_only") return "tx_read_only";
+  return option;
+}
+
+std::vector<std::string> Dialect::TryStartOptions() const {
+  if (mariadb_) return {"--verbose", "--help"};
+  return {"--validate-config"};
 }
 
 std::vector<std::string> Dialect::DumpOptions() const {

@@ -48,8 +48,18 @@ class Dialect {
   bool cidr_hosts() const { return !mariadb_; }  // accounts for `10.0.0.0/8`
   bool several_bind_addresses() const;
 
-  // Lines of the configuration that only this product has.
-  std::vector<std::string> ConfigurationLines(std::uint64_t redo_bytes) const;
+  // Values of the configuration's layers that only this product has.
+  void AddTemplateValues(std::uint64_t memory_bytes, Values& values) const;
+  void AddSystemValues(std::uint64_t redo_bytes, Values& values) const;
+  // What the program takes before any buffer, and its performance schema, about (measured).
+  std::uint64_t program_memory() const;
+  std::uint64_t performance_schema_memory() const;
+  // A few parameters are given by an option of another name: `time_zone` by `default_time_zone`.
+  std::string OptionOf(const std::string& parameter) const;
+  std::string ParameterOf(const std::string& option) const;
+  // Options with which the program reads its configuration, says what is wrong and ends.
+  std::vector<std::string> TryStartOptions() const;
+
   std::vector<std::string> DumpOptions() const;
   // Arguments of the server program (MySQL) or of mariadb-install-db that make an empty data
   // directory.

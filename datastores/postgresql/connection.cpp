@@ -34,14 +34,16 @@ Result<std::unique_ptr<Connection>> Connection::Open(const OpContext& ctx, const
   const std::array<const char*, 10> keys = {
       "host",    "port",    "user",        "dbname", "application_name", "client_encoding",
       "options", "sslmode", "replication", nullptr};
-  const std::array<const char*, 10> values = {
-      target.socket_directory.c_str(), port.c_str(), target.user.c_str(), target.database.c_str(),
-      "dbagent", encoding,
-      // nothing that a database's or a role's own settings say may change what the agent's
-      // statements mean
-      "-c search_path=pg_catalog -c lc_messages=C -c default_transaction_read_only=off "
-      "-c client_connection_check_interval=1s -c row_security=off -c statement_timeout=0",
-      "disable", target.replication ? "true" : "false", nullptr};
+  const std::array<const char*, 10> values = {target.socket_directory.c_str(),
+                                              port.c_str(),
+                                              target.user.c_str(),
+                                              target.database.c_str(),
+                                              "dbagent",
+                                              encoding,
+                                              target.options.c_str(),
+                                              "disable",
+                                              target.replication ? "true" : "false",
+                                              nullptr};
   PGconn* raw = PQconnectStartParams(keys.data(), values.data(), 0);
   if (raw == nullptr)
     return Error(Code::kResourceExhausted, "NO_MEMORY", "unable to connect: out of memory");

@@ -19,6 +19,7 @@ struct Target {
   std::uint16_t port = 0;
   std::string user;
   std::string database;
+  std::string options;       // what the session is started with (session_options.h)
   bool replication = false;  // a session for the replication protocol, which knows no parameters
 };
 

@@ -2,10 +2,12 @@
 
 #include "datastores/postgresql/database_admin.h"
 #include "datastores/postgresql/grant_admin.h"
+#include "datastores/postgresql/layers.h"
 #include "datastores/postgresql/logical_backup.h"
 #include "datastores/postgresql/physical_backup.h"
 #include "datastores/postgresql/root_admin.h"
 #include "datastores/postgresql/server_control.h"
+#include "datastores/postgresql/settings.h"
 #include "datastores/postgresql/user_admin.h"
 
 namespace dbagent::datastore::postgresql {
@@ -25,6 +27,8 @@ class PostgresDatastore : public Datastore {
   RootAdmin* root() override { return &root_; }
   LogicalBackup* logical_backup() override { return &logical_backup_; }
   PhysicalBackup* physical_backup() override { return &physical_backup_; }
+  SettingsAdmin* settings() override { return &settings_; }
+  ConfigurationLayers* layers() override { return &layers_; }
 
  private:
   Server server_;
@@ -35,6 +39,8 @@ class PostgresDatastore : public Datastore {
   PostgresRootAdmin root_{server_};
   PostgresLogicalBackup logical_backup_{server_, databases_};
   PostgresPhysicalBackup physical_backup_{server_};
+  PostgresSettings settings_{server_};
+  PostgresLayers layers_{server_};
 };
 
 }  // namespace dbagent::datastore::postgresql

@@ -39,10 +39,10 @@ class PostgresDriver : public Driver {
     return ParseVersion(output, settings.allow_unknown_major);
   }
 
-  os::ToolTable Tools(const ServerSettings& settings, const DatastoreInfo&) override {
+  os::ToolTable Tools(const ServerSettings& settings, const DatastoreInfo& info) override {
     const Result<os::Path> programs = FindPrograms(settings.programs);
     // gone since Detect: every tool then answers PROGRAM_NOT_FOUND by its path
-    return MakeTools(settings, programs.ok() ? *programs : settings.programs);
+    return MakeTools(settings, info, programs.ok() ? *programs : settings.programs);
   }
 
   std::unique_ptr<Datastore> Open(const ServerSettings& settings, const DatastoreInfo& info,

@@ -2,6 +2,7 @@
 
 #include "datastores/datastore.h"
 #include "datastores/postgresql/session_pool.h"
+#include "datastores/postgresql/tools.h"
 
 namespace dbagent::datastore::postgresql {
 
@@ -11,6 +12,8 @@ struct Server {
          os::InstanceHost& the_host);
 
   const std::string& agent() const { return settings.os_user; }  // the agent's own role
+
+  os::Path log_file() const { return LogFile(settings); }
 
   const ServerSettings settings;
   const DatastoreInfo info;

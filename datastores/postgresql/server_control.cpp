@@ -1,17 +1,12 @@
 #include "datastores/postgresql/server_control.h"
 
-#include <algorithm>
-#include <fstream>
-
 #include "agent/base/kill_point.h"
 #include "agent/base/pause.h"
-#include "agent/base/redact.h"
 #include "agent/stream/fd_stream.h"
-#include "datastores/postgresql/config.h"
 #include "datastores/postgresql/errors.h"
 #include "datastores/postgresql/loader_roles.h"
 #include "datastores/postgresql/own_roles.h"
-#include "datastores/postgresql/quoting.h"
+#include "datastores/postgresql/server_log.h"
 #include "datastores/postgresql/tools.h"
 
 namespace dbagent::datastore::postgresql {
@@ -20,41 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kPollPause(50);
 constexpr std::chrono::milliseconds kTryBudget = std::chrono::seconds(2);
 constexpr std::chrono::milliseconds kKillBudget = std::chrono::seconds(10);
-constexpr std::streamoff kLogTail = 2048;
-
-// The last lines of the log that were written after `from`, redacted.
-std::string LogTail(const os::Path& path, std::uintmax_t from) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return "";
-  const std::streamoff size = file.tellg();
-  const std::streamoff begin = std::max(
-      {std::streamoff{0}, size - kLogTail, std::min(static_cast<std::streamoff>(from), size)});
-  file.seekg(begin);
-  std::string tail(static_cast<std::size_t>(size - begin), '\0');
-  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
-  tail = Redact(tail);
-  while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  std::replace(tail.begin(), tail.end(), '\n', ' ');
-  return tail;
-}
-
-std::uintmax_t SizeOf(const os::Path& path) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  return error ? 0 : size;
-}
 
 }  // namespace
-
-Status PostgresServerControl::Configure(const OpContext& ctx, const ConfigureSpec& spec) {
-  RETURN_IF_ERROR(ctx.Poll());
-  const ServerSettings& settings = server_.settings;
-  RETURN_IF_ERROR(CheckConfiguration(settings, spec));
-  const os::Path config = settings.volume.config();
-  RETURN_IF_ERROR(os::WriteFileAtomic(config / kIdentFile, IdentConfiguration(settings), 0644));
-  RETURN_IF_ERROR(os::WriteFileAtomic(config / kHostFile, HostConfiguration(settings, spec), 0644));
-  return os::WriteFileAtomic(config / kMainFile, MainConfiguration(settings, spec), 0644);
-}
 
 Status PostgresServerControl::Initialise(const OpContext& ctx, const InitialiseSpec& spec) {
   RETURN_IF_ERROR(ctx.Poll());
@@ -91,8 +53,7 @@ Status PostgresServerControl::Secure(const OpContext& ctx,
 Status PostgresServerControl::Start(const OpContext& ctx) {
   RETURN_IF_ERROR(ctx.Poll());
   RETURN_IF_ERROR(os::MakeDirectories(server_.settings.runtime_directory, 0700));
-  const std::uintmax_t log_before =
-      SizeOf(server_.settings.volume.current() / "log" / "postgresql.log");
+  const std::uintmax_t log_before = LogSize(server_.log_file());
   RETURN_IF_ERROR(server_.host.StartServer());
   RETURN_IF_ERROR(AwaitAnswer(ctx, log_before));
   ASSIGN_OR_RETURN(SessionPool::Lease session, server_.pool.Take(ctx));
@@ -130,8 +91,7 @@ Status PostgresServerControl::AwaitAnswer(const OpContext& ctx, std::uintmax_t l
 
 Status PostgresServerControl::StartFailed(const std::string& why, std::uintmax_t log_before) const {
   return Error(Code::kFailedPrecondition, "SERVER_START_FAILED",
-               "unable to start the server: {}: {}", why,
-               LogTail(server_.settings.volume.current() / "log" / "postgresql.log", log_before));
+               "unable to start the server: {}: {}", why, LogWords(server_.log_file(), log_before));
 }
 
 Status PostgresServerControl::Stop(const OpContext& ctx) {

@@ -8,7 +8,6 @@ class PostgresServerControl : public ServerControl {
  public:
   explicit PostgresServerControl(Server& server) : server_(server) {}
 
-  Status Configure(const OpContext& ctx, const ConfigureSpec& spec) override;
   Status Initialise(const OpContext& ctx, const InitialiseSpec& spec) override;
   Status Start(const OpContext& ctx) override;
   Status Stop(const OpContext& ctx) override;

@@ -4,6 +4,8 @@
 
 #include "datastores/postgresql/config.h"
 #include "datastores/postgresql/quoting.h"
+#include "datastores/postgresql/session_options.h"
+#include "datastores/postgresql/system_values.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -12,21 +14,37 @@ using os::ParameterKind;
 
 const std::map<std::string, std::string> kServerEnvironment = {{"LC_ALL", "C"}, {"TZ", "UTC"}};
 
-// What a database's owner may have set for its sessions must not change what a tool does; names
-// pass as they are, see Connection::Open.
-const std::map<std::string, std::string> kClientEnvironment = {
-    {"LC_ALL", "C"},
-    {"PGAPPNAME", "dbagent"},
-    {"PGOPTIONS",
-     // lc_messages is only a superuser's to set; the server's own is C
-     "-c default_transaction_read_only=off -c statement_timeout=0 -c "
-     "client_connection_check_interval=1s"},
-    {"PGPASSFILE", "/dev/null"},
-    {"PGSSLMODE", "disable"}};
+// Names pass as they are, see Connection::Open. lc_messages is only a superuser's to set; the
+// server's own is C.
+std::map<std::string, std::string> ClientEnvironment(const DatastoreInfo& info) {
+  return {{"LC_ALL", "C"},
+          {"PGAPPNAME", "dbagent"},
+          {"PGOPTIONS", ClientOptions(info.major)},
+          {"PGPASSFILE", "/dev/null"},
+          {"PGSSLMODE", "disable"}};
+}
 
 std::string Connect(const ServerSettings& settings, const std::string& user) {
   return fmt::format("--dbname=host={} port={} user={} dbname={{database}}",
                      ConnectionValue(settings.runtime_directory.string()), settings.port, user);
+}
+
+// With the configuration's entry file.
+std::vector<std::string> ServerArguments(const ServerSettings& settings,
+                                         const std::string& config_file) {
+  std::vector<std::string> arguments = {"-D", settings.volume.current() / "data", "-c",
+                                        "config_file=" + config_file};
+  for (const auto& [name, value] : ConstantValues(settings))
+    arguments.insert(arguments.end(), {"-c", name + "=" + value});
+  return arguments;
+}
+
+std::vector<std::string> TryStartArguments(const ServerSettings& settings) {
+  std::vector<std::string> arguments =
+      ServerArguments(settings, settings.volume.config() / "sets" / "{set}" / kMainFile);
+  // it reads and checks everything, says what was asked, and ends
+  arguments.insert(arguments.end(), {"-C", "config_file"});
+  return arguments;
 }
 
 os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& programs) {
@@ -34,17 +52,9 @@ os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& 
   os::ServerDefinition server;
   server.command.name = "postgres";
   server.command.program = programs / "postgres";
-  // Given here and not only in the file, since this has precedence over what a superuser of the
-  // database may write with ALTER SYSTEM: nothing of it may lock the agent out.
-  server.command.arguments = {
-      "-D", volume.current() / "data",
-      "-c", "config_file=" + (volume.config() / kMainFile).string(),
-      "-c", "hba_file=" + (volume.config() / kHostFile).string(),
-      "-c", "ident_file=" + (volume.config() / kIdentFile).string(),
-      "-c", "unix_socket_directories=" + Identifier(settings.runtime_directory.string()),
-      "-c", fmt::format("port={}", settings.port)};
+  server.command.arguments = ServerArguments(settings, volume.config() / kMainFile);
   server.command.environment = kServerEnvironment;
-  server.log_file = volume.current() / "log" / "postgresql.log";
+  server.log_file = LogFile(settings);
   server.stop_signal = SIGINT;
   server.kill_signal = SIGQUIT;
   server.pid_file = volume.current() / "data" / "postmaster.pid";
@@ -53,7 +63,12 @@ os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& 
 
 }  // namespace
 
-os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs) {
+os::Path LogFile(const ServerSettings& settings) {
+  return settings.volume.current() / "log" / "postgresql.log";
+}
+
+os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& info,
+                        const os::Path& programs) {
   os::ToolTable table;
   table.tools = {
       {kInitdb,
@@ -78,14 +93,14 @@ os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs
         // a copy must not begin to replicate
         "--no-subscriptions"},
        {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},
-       kClientEnvironment},
+       ClientEnvironment(info)},
       {kPsql,
        programs / "psql",
        {"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-",
         // SQLSTATEs tell what a load lacks
         "--set=VERBOSITY=verbose", Connect(settings, "{user}")},
        {{"database", ParameterKind::kText}, {"user", ParameterKind::kText}},
-       kClientEnvironment}};
+       ClientEnvironment(info)}};
   table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
   const os::Path extract = settings.own_programs / "dbagent-extract";
   const std::map<std::string, ParameterKind> generation = {
@@ -110,6 +125,11 @@ os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs
        {"file", "{generation}/data", "{name}"},
        {{"generation", ParameterKind::kGeneration}, {"name", ParameterKind::kText}},
        kServerEnvironment});
+  table.tools.push_back({kTryStart,
+                         programs / "postgres",
+                         TryStartArguments(settings),
+                         {{"set", ParameterKind::kNumber}},
+                         kServerEnvironment});
   table.server = MakeServer(settings, programs);
   return table;
 }

@@ -7,12 +7,16 @@ namespace dbagent::datastore::postgresql {
 
 inline constexpr const char* kInitdb = "initdb";
 inline constexpr const char* kSingleUser = "postgres-single";
+inline constexpr const char* kTryStart = "postgres-try";
 inline constexpr const char* kDump = "pg_dump";
 inline constexpr const char* kPsql = "psql";
 inline constexpr const char* kExtractData = "extract-data";
 inline constexpr const char* kExtractTablespace = "extract-tablespace";
 inline constexpr const char* kPutFile = "put-file";
 
-os::ToolTable MakeTools(const ServerSettings& settings, const os::Path& programs);
+os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& info,
+                        const os::Path& programs);
+// What the server writes to stderr.
+os::Path LogFile(const ServerSettings& settings);
 
 }  // namespace dbagent::datastore::postgresql

@@ -65,8 +65,8 @@ Result<std::vector<UserStatement>> ReadUserStatements(const OpContext& ctx, Conn
   using Part = LoadUsersSpec::Part;
   const std::string options =
       MembershipHasGrantor(major)
-          ? "format(' WITH ADMIN %s, INHERIT %s, SET %s', m.admin_option, m.inherit_option, "
-            "m.set_option)"
+          ? "format(' WITH ADMIN %s, INHERIT %s, SET %s', m.admin_option::text, "
+            "m.inherit_option::text, m.set_option::text)"
           : "CASE WHEN m.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END";
   std::vector<UserStatement> statements;
   ASSIGN_OR_RETURN(const Rows accounts,

@@ -96,4 +96,16 @@ bool PsqlKnowsRestrict(const DatastoreInfo& info) {
   }
 }
 
+bool HasTransactionTimeout(std::uint32_t major) {
+  return major >= 17;
+}
+
+std::string CurrentParameterName(const std::string& name, std::uint32_t major) {
+  if (name == "sort_mem") return "work_mem";
+  if (name == "vacuum_mem") return "maintenance_work_mem";
+  if (name == "force_parallel_mode" && major >= 16) return "debug_parallel_query";
+  if (name == "ssl_ecdh_curve" && major >= 18) return "ssl_groups";
+  return name;
+}
+
 }  // namespace dbagent::datastore::postgresql

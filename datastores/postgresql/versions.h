@@ -26,5 +26,9 @@ bool MembershipHasGrantor(std::uint32_t major);
 // Whether this psql knows \restrict, which forbids every other meta command (15.14, 16.10, 17.6,
 // 18).
 bool PsqlKnowsRestrict(const DatastoreInfo& info);
+// 17 brought transaction_timeout.
+bool HasTransactionTimeout(std::uint32_t major);
+// The parameter that the server takes an old name for (`sort_mem`); others come back unchanged.
+std::string CurrentParameterName(const std::string& name, std::uint32_t major);
 
 }  // namespace dbagent::datastore::postgresql

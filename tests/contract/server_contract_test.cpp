@@ -148,18 +148,16 @@ TEST_F(ServerContract, StopsWithinItsBudgetWhateverUsersDo) {
 }
 
 TEST_F(ServerContract, RefusesConfigurationsThatAreNone) {
-  datastore::ConfigureSpec spec = RealServer::Sizes();
+  datastore::ConfigurationSet set = server().SmallSet();
   for (const std::string bad : {"10.0.0.0", "10.0.0.0/33", "::/129", "example.org/8",
                                 "1.2.3.4/8 trust", "", "10.0.0.0/8\nhost all all all trust"}) {
-    spec.allowed_networks = {"10.0.0.0/8", bad};
-    const Status refused = control().Configure(ctx(), spec);
+    set.allowed_networks = {"10.0.0.0/8", bad};
+    const auto refused = store().layers()->Render(set, 2);
     EXPECT_EQ(ReasonOf(refused), "CONFIGURATION_INVALID") << bad;
     if (!bad.empty()) {
-      EXPECT_NE(refused.FullMessage().find(bad), std::string::npos);
+      EXPECT_NE(refused.status().FullMessage().find(bad), std::string::npos);
     }
   }
-  ASSERT_OK(control().Configure(ctx(), RealServer::Sizes()));
-  ASSERT_OK(control().Configure(ctx(), RealServer::Sizes()));
 }
 
 TEST_F(ServerContract, RefusesADataDirectoryThatHoldsData) {
@@ -184,7 +182,7 @@ TEST_F(ServerContract, ACancelledInitialiseLeavesNoProcess) {
 
 TEST_F(ServerContract, AServerThatCannotStartSaysWhy) {
   RealServer fresh;
-  ASSERT_OK(fresh.store().server()->Configure(ctx(), RealServer::Sizes()));
+  ASSERT_OK(fresh.Configure(1, fresh.SmallSet()));
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, fresh.host().MakeGeneration());
   ASSERT_OK(os::WriteFileAtomic(generation.data / "not-a-database", "x", 0600));
   ASSERT_OK(fresh.host().SwitchGeneration(generation.number));

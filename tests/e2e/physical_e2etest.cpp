@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/e2e/agent_process.h"
 
@@ -66,19 +67,21 @@ class Physical : public testing::Test {
     return numbers.ok() ? *std::move(numbers) : std::vector<std::uint64_t>();
   }
 
-  // A start on other files than those of now fails, and only the start of the server proper.
-  void BreakTheNextStart() {
-    const os::Path file = agent_.volume().config() / TheTraits().configuration_file;
-    Result<std::string> text = os::ReadFile(file);
-    ASSERT_TRUE(text.ok()) << text.status().ToString();
-    std::string line = "recovery_target_timeline = '99'\n";  // the backup's control file has none
-    if (TheTraits().kind == "mysql") {
-      // the files of now have it, the backup has not
-      const os::Path statements = agent_.volume().current() / "data" / "only-here.sql";
-      ASSERT_TRUE(os::WriteFileAtomic(statements, "SELECT 1;\n", 0600).ok());
-      line = "init-file = " + statements.native() + "\n";
-    }
-    ASSERT_TRUE(os::WriteFileAtomic(file, *text + line, 0644).ok());
+  // Restores, and takes away what the new server cannot start without when its files are complete.
+  v1::Operation RestoreWhatDoesNotStart(const std::string& backup) {
+    const os::Path control = agent_.home() / "control", reached = control.native() + ".reached";
+    agent_.Stop();
+    agent_.Start({{"DBAGENT_POINT_CONTROL", control}});
+    std::ofstream(control) << "hold restore_server.completed\n";
+    v1::Operation operation;
+    EXPECT_EQ(AskToRestore(backup, true, operation).reason, "OK");
+    for (int i = 0; i < 600 && !std::filesystem::exists(reached); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const os::Path data = agent_.volume().generation(2).data;
+    EXPECT_TRUE(std::filesystem::remove(
+        data / (TheTraits().kind == "mysql" ? "ibdata1" : "global/pg_control")));
+    std::filesystem::remove(reached);
+    return agent_.Finish(operation);
   }
 
   AgentProcess agent_;
@@ -138,8 +141,7 @@ TEST_F(Physical, AServerThatDoesNotStartOnTheBackupGoesBackToItsOldFiles) {
   const v1::Operation made = Backup();
   ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   Run("CREATE TABLE newer (n int)");
-  BreakTheNextStart();
-  const v1::Operation restored = Restore(made.backup_id());
+  const v1::Operation restored = RestoreWhatDoesNotStart(made.backup_id());
   EXPECT_EQ(restored.state(), v1::FAILED) << restored.DebugString();
   EXPECT_EQ(restored.error().reason(), "SERVER_START_FAILED") << restored.DebugString();
   EXPECT_TRUE(agent_.BecomesHealthy());

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "agent/base/unique_fd.h"
+#include "datastores/configuration_sets.h"
 
 namespace dbagent::tests {
 namespace {
@@ -70,17 +71,28 @@ RealServer::~RealServer() {
   }
 }
 
-datastore::ConfigureSpec RealServer::Sizes() {
-  return {256U << 20U, {"127.0.0.0/8"}};
+datastore::ConfigurationSet RealServer::SmallSet() {
+  datastore::ConfigurationSet set;
+  set.flavor = {256U << 20U, 2};
+  set.server_id = 7;
+  set.allowed_networks = {"127.0.0.0/8"};
+  set.template_values = store_->layers()->Template(set.flavor);
+  return set;
+}
+
+Status RealServer::Configure(std::uint64_t number, const datastore::ConfigurationSet& set) {
+  ASSIGN_OR_RETURN(const datastore::RenderedSet rendered, store_->layers()->Render(set, number));
+  RETURN_IF_ERROR(datastore::WriteSet(settings_.volume, number, rendered));
+  RETURN_IF_ERROR(datastore::SelectSet(settings_.volume, rendered));
+  const os::Path file = settings_.volume.config() / traits_.configuration_file;
+  ASSIGN_OR_RETURN(const std::string written, os::ReadFile(file));
+  return os::WriteFileAtomic(file, written + traits_.hurry, 0644);
 }
 
 Status RealServer::Prepare() {
   const OpContext ctx = OpContext().WithBudget(std::chrono::minutes(2));
   datastore::ServerControl& control = *store_->server();
-  RETURN_IF_ERROR(control.Configure(ctx, Sizes()));
-  const os::Path file = settings_.volume.config() / traits_.configuration_file;
-  ASSIGN_OR_RETURN(const std::string written, os::ReadFile(file));
-  RETURN_IF_ERROR(os::WriteFileAtomic(file, written + traits_.hurry, 0644));
+  RETURN_IF_ERROR(Configure(1, SmallSet()));
   ASSIGN_OR_RETURN(const os::Generation generation, host_->MakeGeneration());
   RETURN_IF_ERROR(control.Initialise(ctx, {generation}));
   RETURN_IF_ERROR(host_->SwitchGeneration(generation.number));

@@ -10,6 +10,42 @@
 
 namespace dbagent::tests {
 
+// Names and values of the server's parameters that stand for their kind; canonical all of them.
+struct SettingsTraits {
+  std::string integer;              // a whole number, with a range, that a group may change live
+  std::string integer_value;        // neither the template's nor the default
+  std::string size;                 // a number of bytes or blocks, live
+  std::string size_written;         // with a unit, `3MB`; not the template's or the default
+  std::string size_value;           // what that is in the parameter's unit
+  std::string boolean;              // live, by default `off` or `OFF`
+  std::string boolean_on;           // `on` or `ON`
+  std::string choice;               // an enum, live
+  std::string choice_written;       // one of its words in another case, not the default
+  std::string choice_value;         // how the server writes that
+  std::string restart;              // a number that needs a restart
+  std::string restart_value;        // one that fits the smallest flavor; not the template's
+  std::string memory;               // what takes most memory
+  std::string too_much_memory;      // more than 4 GiB of that
+  std::string written_by_template;  // one that the template sets and that a group may set
+  // Spellings of parameters that a group may not set, as somebody would try; and the agent's.
+  std::vector<std::string> forbidden, system;
+  // Values that each are fine by type but that Check refuses, with the reason.
+  struct Refusal {
+    std::string name, value, reason;
+  };
+  std::vector<Refusal> refusals;
+  // A parameter and a value that the server's program does not take, and a word that it says then.
+  std::string bad_name, bad_value, bad_word;
+  // The same that only its start finds.
+  std::string no_start_name, no_start_value, no_start_word;
+  // A user's parameters whose own value must not be written to a file, with the reason beside.
+  std::vector<std::string> not_written_back;
+  // Of the system layer: options of the program that are no parameters of the server.
+  std::vector<std::string> program_options;
+  // Parameters that the server calls its default though a file has set them.
+  std::vector<std::string> origin_unknown;
+};
+
 // What the contract suite must know of a server to test its driver: where its programs are, how to
 // prove a login, how it is spoken to in SQL, and in what it deviates from the others, with the
 // reason beside each.
@@ -66,6 +102,7 @@ struct ServerTraits {
   std::string sum_of_rows;
   // In the data directory: without them nothing of database `shop` is left, nor much of the server.
   std::vector<std::string> vital_files;
+  SettingsTraits settings;
 };
 
 // Of --server=; ends the program when there is no such driver.

@@ -60,12 +60,65 @@ std::function<std::vector<std::string>(const std::string&, int)> ForMany(const c
 }
 
 // What MariaDB and MySQL have in common.
+SettingsTraits Settings() {
+  SettingsTraits settings;
+  settings.integer = "connect_timeout";
+  settings.integer_value = "21";
+  settings.size = "max_allowed_packet";
+  settings.size_written = "3MB";
+  settings.size_value = "3145728";
+  settings.boolean = "slow_query_log";
+  settings.boolean_on = "ON";
+  settings.choice = "binlog_row_image";
+  settings.choice_written = "Minimal";
+  settings.choice_value = "MINIMAL";
+  settings.restart = "back_log";
+  settings.restart_value = "77";
+  settings.memory = "innodb_buffer_pool_size";
+  settings.too_much_memory = "5368709120";
+  settings.written_by_template = "innodb_read_io_threads";
+  settings.forbidden = {"init_file",
+                        "Init-File",
+                        "loose_init_file",
+                        "LOOSE-Plugin-Dir",
+                        "plugin_dir",
+                        "general-log-file",
+                        "slow_query_log_file",
+                        "log_error",
+                        "character_sets_dir",
+                        "innodb_data_home_dir",
+                        "innodb_undo_directory",
+                        "innodb_force_recovery",
+                        "lower_case_table_names",
+                        "innodb_page_size"};
+  settings.system = {"Server-Id", "datadir",          "PORT",    "socket", "bind_address",
+                     "tmpdir",    "secure-file-priv", "pid_file"};
+  settings.refusals = {{"character_set_server", "klingon", "VALUE_INVALID"},
+                       {"sql_mode", "NO_SUCH_MODE", "VALUE_INVALID"},
+                       {"thread_stack", "131072", "VALUE_FORBIDDEN"}};
+  settings.bad_name = "character_set_server";
+  settings.bad_value = "klingon";
+  settings.bad_word = "klingon";
+  // the data directory was made with another
+  settings.no_start_name = "innodb_page_size";
+  settings.no_start_value = "8192";
+  settings.no_start_word = "page size";
+  settings.not_written_back = {// 0 while performance_schema is off, which is outside its range
+                               "performance_schema_max_statement_stack",
+                               // may only be set while the server runs
+                               "innodb_ft_aux_table"};
+  settings.program_options = {"mysqlx", "plugin_load_add"};
+  settings.origin_unknown = {"character_set_server"};
+  return settings;
+}
+
 ServerTraits CommonTraits() {
   ServerTraits traits;
   traits.make_driver = datastore::mysql::MakeDriver;
   traits.kind = "mysql";
   traits.configuration_file = "mysql.cnf";
-  traits.hurry = "innodb-flush-log-at-trx-commit = 2\nsync-binlog = 0\ninnodb-doublewrite = 0\n";
+  traits.hurry =
+      "[mysqld]\ninnodb-flush-log-at-trx-commit = 2\nsync-binlog = 0\ninnodb-doublewrite = 0\n";
   traits.has_hosts = true;     // accounts are name@host
   traits.has_owner = false;    // databases belong to nobody
   traits.has_lock = true;      // ACCOUNT LOCK
@@ -92,6 +145,7 @@ ServerTraits CommonTraits() {
   traits.sum_of_rows = "SELECT COUNT(*), SUM(CRC32(CONCAT(n, h))) FROM t";
   traits.hard_data = kHardData;
   traits.compare = kCompare;
+  traits.settings = Settings();
   return traits;
 }
 

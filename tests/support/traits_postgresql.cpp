@@ -49,6 +49,54 @@ const std::vector<std::string> kCompare = {
     "a::text) "
     "FROM unnest(defaclacl) a) FROM pg_default_acl ORDER BY 1, 2"};
 
+SettingsTraits Settings() {
+  SettingsTraits settings;
+  settings.integer = "default_statistics_target";
+  settings.integer_value = "321";
+  settings.size = "work_mem";
+  settings.size_written = "1.5MB";
+  settings.size_value = "1536";
+  settings.boolean = "log_lock_waits";
+  settings.boolean_on = "on";
+  settings.choice = "log_statement";
+  settings.choice_written = "DDL";
+  settings.choice_value = "ddl";
+  settings.restart = "max_connections";
+  settings.restart_value = "40";
+  settings.memory = "shared_buffers";
+  settings.too_much_memory = "655360";
+  settings.written_by_template = "random_page_cost";
+  settings.forbidden = {"archive_command",
+                        "Archive-Command",
+                        "ARCHIVE_LIBRARY",
+                        "restore_command",
+                        "session_preload_libraries",
+                        "local-preload-libraries",
+                        "fsync",
+                        "Full_Page-Writes",
+                        "data_directory",
+                        "hba_file",
+                        "log_directory",
+                        "password_encryption",
+                        "jit_provider",
+                        "ssl_passphrase_command",
+                        "zero_damaged_pages",
+                        "external_pid_file"};
+  settings.system = {"port",          "Unix-Socket-Directories", "wal_level",  "listen_addresses",
+                     "ssl_cert_file", "max_wal_senders",         "lc_messages"};
+  settings.refusals = {
+      {"shared_preload_libraries", "pg_stat_statements, /tmp/evil", "VALUE_FORBIDDEN"},
+      {"max_connections", "5", "VALUE_FORBIDDEN"},
+      {"timezone", "Nowhere/Land", "VALUE_INVALID"}};
+  settings.bad_name = "timezone";
+  settings.bad_value = "Nowhere/Land";
+  settings.bad_word = "Nowhere/Land";
+  settings.no_start_name = "shared_preload_libraries";
+  settings.no_start_value = "pgaudit_of_nobody";
+  settings.no_start_word = "could not access file \"pgaudit_of_nobody\"";
+  return settings;
+}
+
 }  // namespace
 
 ServerTraits PostgresqlTraits() {
@@ -104,6 +152,7 @@ ServerTraits PostgresqlTraits() {
       "CREATE INDEX ON t (h)"};
   traits.sum_of_rows = "SELECT count(*), md5(string_agg(h, '' ORDER BY n)) FROM t";
   traits.vital_files = {"base"};
+  traits.settings = Settings();
   return traits;
 }
 

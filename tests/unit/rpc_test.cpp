@@ -8,6 +8,7 @@
 #include "agent/rpc/access.h"
 #include "agent/rpc/status.h"
 #include "dbagent/v1/backup.pb.h"
+#include "dbagent/v1/configuration.pb.h"
 #include "dbagent/v1/database.pb.h"
 #include "dbagent/v1/error.pb.h"
 #include "dbagent/v1/instance.pb.h"
@@ -20,9 +21,10 @@ namespace {
 
 TEST(Methods, TheTableNamesExactlyTheMethodsOfTheServices) {
   std::set<std::string> declared, table;
-  for (const auto* file : {v1::Instance::descriptor()->file(), v1::Database::descriptor()->file(),
-                           v1::User::descriptor()->file(), v1::Operation::descriptor()->file(),
-                           v1::Backup::descriptor()->file()}) {
+  for (const auto* file :
+       {v1::Instance::descriptor()->file(), v1::Database::descriptor()->file(),
+        v1::User::descriptor()->file(), v1::Operation::descriptor()->file(),
+        v1::Backup::descriptor()->file(), v1::Configuration::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         declared.insert(file->service(s)->name() + "/" + file->service(s)->method(m)->name());

@@ -1,0 +1,97 @@
+#include "datastores/postgresql/server_log.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <vector>
+
+#include "agent/base/redact.h"
+
+namespace dbagent::datastore::postgresql {
+namespace {
+
+constexpr std::streamoff kMostRead = 256U << 10U;
+constexpr std::size_t kMostSaid = 4096, kLastLines = 5;
+
+// From its severity on: `2026-11-27 05:17:05 UTC [9766] LOG:  …`. Empty: it has none.
+std::string_view Message(std::string_view line) {
+  static constexpr std::array<std::string_view, 7> kSeverities = {
+      "FATAL:  ", "PANIC:  ", "ERROR:  ", "LOG:  ", "DETAIL:  ", "HINT:  ", "WARNING:  "};
+  std::size_t first = std::string_view::npos;
+  for (const std::string_view severity : kSeverities) first = std::min(first, line.find(severity));
+  return first == std::string_view::npos ? std::string_view() : line.substr(first);
+}
+
+bool IsError(std::string_view message) {
+  if (message.starts_with("FATAL:") || message.starts_with("PANIC:") ||
+      message.starts_with("ERROR:"))
+    return true;
+  if (!message.starts_with("LOG:")) return false;
+  // a configuration file is read before anything could fail by it
+  static constexpr std::array<std::string_view, 5> kWrong = {"invalid value for parameter",
+                                                             "in file \"", "configuration file",
+                                                             "could not ", "parameter \""};
+  return std::any_of(kWrong.begin(), kWrong.end(), [&](std::string_view mark) {
+    return message.find(mark) != std::string_view::npos;
+  });
+}
+
+bool IsAddition(std::string_view message) {
+  return message.starts_with("DETAIL:") || message.starts_with("HINT:");
+}
+
+std::vector<std::string> Lines(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string ErrorWords(std::string_view text) {
+  const std::string redacted = Redact(text);
+  const std::vector<std::string> lines = Lines(redacted);
+  std::vector<std::string> said;
+  bool of_error = false;
+  for (const std::string& line : lines) {
+    const std::string_view message = Message(line);
+    of_error = IsError(message) || (of_error && IsAddition(message));
+    // a server that is started again says it all again
+    if (of_error && std::find(said.begin(), said.end(), message) == said.end())
+      said.emplace_back(message);
+  }
+  if (said.empty()) {
+    const std::size_t count = std::min(lines.size(), kLastLines);
+    said.assign(lines.end() - static_cast<std::ptrdiff_t>(count), lines.end());
+  }
+  std::string words;
+  for (const std::string& line : said) {
+    if (words.size() + line.size() > kMostSaid) break;
+    words += (words.empty() ? "" : "; ") + line;
+  }
+  return words;
+}
+
+std::uintmax_t LogSize(const os::Path& log) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(log, error);
+  return error ? 0 : size;
+}
+
+std::string LogWords(const os::Path& log, std::uintmax_t from) {
+  std::ifstream file(log, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  const std::streamoff begin = std::max(
+      {std::streamoff{0}, size - kMostRead, std::min(static_cast<std::streamoff>(from), size)});
+  file.seekg(begin);
+  std::string text(static_cast<std::size_t>(size - begin), '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  return ErrorWords(text);
+}
+
+}  // namespace dbagent::datastore::postgresql
