@@ -8,6 +8,7 @@
 #include <set>
 
 #include "agent/config/methods.h"
+#include "agent/config/store_reader.h"
 #include "agent/config/yaml_reader.h"
 #include "agent/os/files.h"
 
@@ -150,11 +151,7 @@ void ReadRoles(Reader& reader, Section& root, Roles& out) {
 
 void ReadStores(Reader& reader, Section& root, Settings& out) {
   root.EachItem("stores", [&](Section item) {
-    StoreSettings store;
-    item.Text("name", store.name, true);
-    item.OneOf("kind", store.kind, {"file"}, true);
-    item.AbsolutePath("path", store.path, true);
-    item.Finish();
+    StoreSettings store = ReadStore(item);
     const bool twice = std::any_of(out.stores.begin(), out.stores.end(),
                                    [&](const StoreSettings& s) { return s.name == store.name; });
     if (twice)
@@ -182,6 +179,12 @@ void ReadLimits(Section section, Limits& out) {
   section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1),
                    out.call_timeout);
   section.Finish();
+}
+
+void SortProblems(std::vector<Problem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
 }
 
 void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
@@ -221,10 +224,7 @@ Parsed ParseSettings(const std::string& yaml) {
     parsed.problems.push_back(
         {error.mark.line + 1, error.mark.column + 1, error.msg, "this is not YAML from here on"});
   }
-  std::stable_sort(parsed.problems.begin(), parsed.problems.end(),
-                   [](const Problem& a, const Problem& b) {
-                     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-                   });
+  SortProblems(parsed.problems);
   return parsed;
 }
 
@@ -239,9 +239,27 @@ std::string FormatProblems(const Path& file, const std::vector<Problem>& problem
   return text;
 }
 
+namespace {
+
+// What the settings point at, so that a wrong mode is told at start and not by the first backup.
+void CheckSecrets(Parsed& parsed) {
+  for (const StoreSettings& store : parsed.settings.stores) {
+    for (const SecretSource* source : SecretsOf(store)) {
+      const Result<Secret> secret = ReadSecret(*source);
+      if (secret.ok()) continue;
+      parsed.problems.push_back(
+          {source->line, source->column, secret.status().message(), secret.status().hint()});
+    }
+  }
+  SortProblems(parsed.problems);
+}
+
+}  // namespace
+
 Result<Settings> LoadSettings(const Path& file) {
   ASSIGN_OR_RETURN(const std::string yaml, os::ReadFile(file, 1U << 20U));
   Parsed parsed = ParseSettings(yaml);
+  CheckSecrets(parsed);
   if (parsed.problems.empty()) return std::move(parsed.settings);
   return Error(Code::kInvalidArgument, "SETTINGS_INVALID", "{}",
                FormatProblems(file, parsed.problems));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/config/store_settings.h"
 #include "agent/telemetry/log.h"
 
 // The agent's own settings, from one YAML file. settings.example.yaml beside this file shows and
@@ -49,12 +50,6 @@ struct RemoteListener {
 
 // Role → the methods that it may call: `BackupService/List`, `BackupService/*`, `*`.
 using Roles = std::map<std::string, std::vector<std::string>>;
-
-struct StoreSettings {
-  std::string name;
-  std::string kind;  // `file`
-  Path path;
-};
 
 struct Limits {
   std::uint64_t message_bytes = 4ULL << 20U;

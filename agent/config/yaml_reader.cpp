@@ -215,6 +215,32 @@ void Section::TextList(const char* key, std::vector<std::string>& out) {
   }
 }
 
+void Section::SecretPlace(const char* key, SecretSource& out, bool required) {
+  YAML::Node at;
+  at.reset(Take(key, required));
+  if (!at.IsDefined() || at.IsNull()) return;
+  if (!at.IsMap()) {
+    return reader_.Report(at, fmt::format("'{}' must not stand in this file", Named(key)),
+                          "put it into a file that only the agent's user can read and write "
+                          "{file: /path}, or {credential: NAME} for one of systemd's");
+  }
+  Section place(reader_, at, Named(key));
+  place.AbsolutePath("file", out.file);
+  place.Text("credential", out.credential);
+  place.Finish();
+  if (out.credential.find('/') != std::string::npos || out.credential.starts_with('.'))
+    reader_.Report(at["credential"], fmt::format("'{}' cannot name a credential", out.credential),
+                   "give the name of LoadCredential=, which is no path");
+  if (!out.file.empty() && !out.credential.empty())
+    reader_.Report(at, fmt::format("'{}' names a file and a credential", Named(key)),
+                   "keep one of them");
+  if (at.size() == 0)
+    reader_.Report(at, fmt::format("'{}' names neither a file nor a credential", Named(key)),
+                   "write {file: /path} or {credential: NAME}");
+  out.line = at.Mark().line + 1;
+  out.column = at.Mark().column + 1;
+}
+
 Section Section::Child(const char* key, bool required) {
   return Section(reader_, Take(key, required), Named(key));
 }

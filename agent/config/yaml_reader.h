@@ -34,6 +34,8 @@ class Section {
 
   bool present() const { return static_cast<bool>(node_) && !node_.IsNull(); }
   const YAML::Node& node() const { return node_; }
+  Reader& reader() { return reader_; }
+  const std::string& path() const { return path_; }
 
   void Text(const char* key, std::string& out, bool required = false);
   void OneOf(const char* key, std::string& out, std::initializer_list<std::string_view> values,
@@ -44,6 +46,8 @@ class Section {
   void Size(const char* key, std::uint64_t low, std::uint64_t high, std::uint64_t& out);  // `64MiB`
   void Duration(const char* key, std::chrono::seconds low, std::chrono::seconds high,
                 std::chrono::seconds& out);  // `30s`
+  // Where a secret is found: `{file: /path}` or `{credential: NAME}`. The secret itself is refused.
+  void SecretPlace(const char* key, SecretSource& out, bool required = false);
   void TextList(const char* key, std::vector<std::string>& out);
   Section Child(const char* key, bool required = false);
   void EachItem(const char* key, const std::function<void(Section)>& use);

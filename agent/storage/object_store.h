@@ -30,17 +30,23 @@ struct ListPage {
 // `a` and `a/b` cannot both be.
 //
 // Every store gives the same few calls, so that a repository needs nothing more. Errors:
-// OBJECT_NOT_FOUND, OBJECT_EXISTS, NO_SPACE, PERMISSION_DENIED, STORE_UNAVAILABLE (retryable),
-// IO_ERROR, and those of a context that stopped. tests/store/ holds every store to this header.
+// OBJECT_NOT_FOUND, OBJECT_EXISTS, NO_SPACE (a quota too), PERMISSION_DENIED, STORE_UNAVAILABLE
+// (retryable: it was tried for as long as the settings say), IO_ERROR, and those of a context that
+// stopped. Of stores over HTTP also, none of them retryable: CREDENTIALS_REFUSED,
+// SECRET_UNREADABLE, CONTAINER_NOT_FOUND (bucket or container), STORE_REFUSED (any other 4xx),
+// STORE_REDIRECTS, TLS_REFUSED, CLOCK_SKEWED. Their messages name object, bucket, host, HTTP
+// status, the store's own code and request id. tests/store/ holds every store to this header.
 // Threads: any.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
   // Stores an object that must not exist: OBJECT_EXISTS otherwise, and what is there stays as it
-  // is, also when it is the same. Of several at once exactly one wins. Visible only whole, and
-  // there after a power cut once this answers OK; after an error (a cancel too) nothing of it is
-  // visible, unless the answer was lost on its way (STORE_UNAVAILABLE, DEADLINE_EXCEEDED).
+  // is, also when it is the same. Of several at once exactly one wins; on Swift several may, and
+  // the last one stays, so names that two may write must be unique. Visible only whole, and there
+  // after a power cut once this answers OK; after an error (a cancel too) nothing of it is visible,
+  // unless an answer was lost on its way (STORE_UNAVAILABLE, DEADLINE_EXCEEDED, or a cancel while
+  // it was tried again after that).
   virtual Status Put(const OpContext& ctx, const std::string& name, Bytes content) = 0;
   // The same, in place of what is there, if anything. A reader sees the old or the new. For the few
   // objects that change; chunks, indexes and manifests never do.

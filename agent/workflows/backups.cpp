@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "agent/storage/file_store.h"
+#include "agent/storage/open_store.h"
+#include "agent/telemetry/log.h"
 #include "agent/workflows/instance_record.h"
 #include "agent/workflows/mutation.h"
 #include "agent/workflows/paging.h"
@@ -22,8 +23,15 @@ Backups::Backups(const Context& context, Configurations& configurations)
     : context_(context),
       configurations_(configurations),
       budget_(context.settings.limits.stream_buffers) {
-  for (const config::StoreSettings& store : context.settings.stores)
-    stores_[store.name] = storage::MakeFileStore(store.path);
+  for (const config::StoreSettings& store : context.settings.stores) {
+    Result<std::unique_ptr<storage::ObjectStore>> opened = storage::OpenStore(store);
+    if (opened.ok()) {
+      stores_[store.name] = *std::move(opened);
+    } else {  // settings that never went through the reader's check
+      telemetry::LogError("store.unusable", "a store of the settings cannot be used",
+                          opened.status(), {{"store", store.name}});
+    }
+  }
 }
 
 Result<datastore::LogicalBackup*> Backups::Engine() const {

@@ -5,8 +5,12 @@
 #include <atomic>
 #include <thread>
 
+#include "agent/base/ids.h"
+#include "agent/base/parallel.h"
 #include "agent/storage/file_store.h"
+#include "agent/storage/open_store.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/swift_server.h"
 #include "tests/support/temp_dir.h"
 
 namespace dbagent::tests {
@@ -34,13 +38,48 @@ class FileStoreUnderTest : public StoreUnderTest {
   const std::unique_ptr<ObjectStore> store_ = storage::MakeFileStore(directory_ / "store");
 };
 
+// One object store that both protocols of the real Swift show, in a container of its own.
+class HttpStoreUnderTest : public StoreUnderTest {
+ public:
+  explicit HttpStoreUnderTest(bool s3) {
+    const std::string container = "contract-" + NewUuid();
+    store_ = Open(TheSwift().Swift(container));
+    if (!s3) return;
+    // an S3 bucket must be there: the other protocol makes it
+    const OpContext ctx = OpContext().WithBudget(std::chrono::seconds(60));
+    EXPECT_OK(store_->Replace(ctx, "first", {}));
+    EXPECT_OK(store_->Remove(ctx, "first"));
+    store_ = Open(TheSwift().S3(container));
+  }
+  ObjectStore& store() override { return *store_; }
+
+ private:
+  static std::unique_ptr<ObjectStore> Open(const config::StoreSettings& settings) {
+    auto opened = storage::OpenStore(settings);
+    EXPECT_OK(opened);
+    return *std::move(opened);
+  }
+
+  std::unique_ptr<ObjectStore> store_;
+};
+
 struct StoreKind {
   const char* name;
   std::unique_ptr<StoreUnderTest> (*make)();
+  // Swift looks whether the object is there when a PUT begins: of those that are under way together
+  // several go through (observed; swift/obj/server.py, PUT). Its S3 face refuses conditions (501).
+  bool one_put_wins = true;
 };
-const StoreKind kStores[] = {{"File", []() -> std::unique_ptr<StoreUnderTest> {
-                                return std::make_unique<FileStoreUnderTest>();
-                              }}};
+void PrintTo(const StoreKind& kind, std::ostream* out) {
+  *out << kind.name;
+}
+template <typename Kind, auto... arguments>
+std::unique_ptr<StoreUnderTest> Make() {
+  return std::make_unique<Kind>(arguments...);
+}
+const StoreKind kStores[] = {{"File", Make<FileStoreUnderTest>},
+                             {"Swift", Make<HttpStoreUnderTest, false>, false},
+                             {"S3", Make<HttpStoreUnderTest, true>, false}};
 
 class StoreContract : public testing::TestWithParam<StoreKind> {
  protected:
@@ -192,15 +231,21 @@ TEST_P(StoreContract, ListsOneLevelInOrder) {
   EXPECT_EQ(Names("b/"), (Strings{"b/1", "b/10", "b/2", "b/c/"}));
   EXPECT_EQ(Names("b/c/"), (Strings{"b/c/d"}));
   EXPECT_EQ(Names("nowhere/"), Strings());
+  // from a name that is a folder, or before or after all of the listing
+  EXPECT_EQ(Names("", {"b/", 9}), (Strings{"bb/"}));
+  EXPECT_EQ(Names("b/", {"a/", 9}), (Strings{"b/1", "b/10", "b/2", "b/c/"}));
+  EXPECT_EQ(Names("b/", {"b/", 9}), (Strings{"b/1", "b/10", "b/2", "b/c/"}));
+  EXPECT_EQ(Names("b/", {"b/c/", 9}), Strings());
+  EXPECT_EQ(Names("b/", {"bb", 9}), Strings());
 }
 
 TEST_P(StoreContract, ListsManyObjectsPageByPage) {
   constexpr int kObjects = 1003;
   Strings all;
-  for (int i = 0; i < kObjects; ++i) {
-    all.push_back(fmt::format("many/{:05}", i));
-    ASSERT_OK(Put(all.back(), "x"));
-  }
+  for (int i = 0; i < kObjects; ++i) all.push_back(fmt::format("many/{:05}", i));
+  ASSERT_OK(ForEachParallel(ctx(), all.size(), 8, [&](const OpContext& each, std::size_t i) {
+    return store().Put(each, all[i], AsBytes("x"));
+  }));
   for (const std::size_t limit : {std::size_t{1003}, std::size_t{100}, std::size_t{251}}) {
     Strings found;
     storage::ListPage page{"", limit};
@@ -251,8 +296,14 @@ TEST_P(StoreContract, OfManyPutsOfOneNameExactlyOneWins) {
       });
     }
     for (std::thread& thread : threads) thread.join();
+    EXPECT_GE(wins, 1);
+    const std::string stored = Get(name);
+    ASSERT_EQ(stored.size(), 5000U);
+    EXPECT_EQ(stored, std::string(5000, stored.front())) << "a mixture";
+    EXPECT_EQ(ReasonOf(Put(name, "late")), "OBJECT_EXISTS");
+    if (!GetParam().one_put_wins) continue;
     EXPECT_EQ(wins, 1);
-    EXPECT_EQ(Get(name), std::string(5000, static_cast<char>('a' + winner)));
+    EXPECT_EQ(stored.front(), static_cast<char>('a' + winner));
   }
 }
 

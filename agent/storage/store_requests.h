@@ -1,0 +1,42 @@
+#pragma once
+
+#include <atomic>
+
+#include "agent/net/http_client.h"
+#include "agent/storage/congestion_gate.h"
+#include "agent/storage/dialect.h"
+#include "agent/storage/retry.h"
+
+namespace dbagent::storage {
+
+// Carries calls out: signed anew for each attempt, again where that helps, few at a time where the
+// store asks for it. Threads: any.
+class StoreRequests {
+ public:
+  StoreRequests(Dialect& dialect, const net::HttpSettings& http, const RetryPolicy& retries,
+                unsigned connections)
+      : dialect_(dialect), client_(http), retries_(retries), gate_(connections) {}
+
+  // The answer: 2xx, 404 (the place is there, the object is not) or 412. Errors are those of
+  // ObjectStore and say what was done where: `unable to store object 'a' in bucket …: HTTP …`.
+  Result<net::HttpResponse> Send(const OpContext& ctx, Call call);
+
+  const CongestionGate& gate() const { return gate_; }
+
+ private:
+  struct Outcome {
+    Verdict verdict;
+    net::HttpResponse response;
+  };
+  Outcome Attempt(const OpContext& ctx, Call& call);
+  Status Failed(const Call& call, Status problem) const;
+  Result<bool> PlaceIsThere(const OpContext& ctx);
+
+  Dialect& dialect_;
+  net::HttpClient client_;
+  const RetryPolicy retries_;
+  CongestionGate gate_;
+  std::atomic<bool> place_seen_ = false;
+};
+
+}  // namespace dbagent::storage
