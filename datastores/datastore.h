@@ -53,7 +53,22 @@ struct ServerSettings {
   std::uint16_t port = 0;
   std::vector<std::string> bind_addresses;  // IP addresses, `*` for all
   bool allow_unknown_major = false;
+  // A server beside the instance's own, for a while, on data that is to be looked at: it listens on
+  // its socket only, nothing in its data makes it act (replication, scheduled jobs, preloaded
+  // libraries), and it takes little memory. Its data need not survive the machine.
+  bool scratch = false;
 };
+
+// A scratch server beside the one of `settings`, on a volume of its own.
+inline ServerSettings ScratchOf(const ServerSettings& settings) {
+  ServerSettings scratch = settings;
+  scratch.volume = os::Volume(settings.volume.scratch());
+  scratch.runtime_directory = settings.runtime_directory / "scratch";
+  scratch.port = 1;  // nothing listens there; PostgreSQL's socket is named after it
+  scratch.bind_addresses.clear();
+  scratch.scratch = true;
+  return scratch;
+}
 
 struct DatastoreInfo {
   std::string kind;     // `mysql`, `postgresql`: the driver
@@ -419,6 +434,45 @@ class PhysicalBackup {
   virtual Status Settle(const OpContext& ctx) = 0;
 };
 
+// ---- ConsistencyCheck
+// ----------------------------------------------------------------------------------------------
+
+struct DataFinding {
+  std::string database;  // empty: of the server as a whole
+  std::string object;    // `public.t`, `index public.t_pkey`, a file's name
+  std::string what;      // the server's or the tool's words, redacted
+};
+
+struct DataReport {
+  static constexpr std::size_t kMostKept = 100;
+
+  std::vector<std::string> checks;  // what was done, for people: `pg_verifybackup`, `CHECK TABLE`
+  std::uint64_t databases = 0, tables = 0;  // looked at
+  std::uint64_t finding_count = 0;
+  std::vector<DataFinding> findings;  // the first of them
+
+  void Add(DataFinding finding) {
+    ++finding_count;
+    if (findings.size() < kMostKept) findings.push_back(std::move(finding));
+  }
+};
+
+// Whether data is whole, by the datastore's own tools and statements. Only of a scratch server:
+// what the checks need is installed there. What is damaged stands in the report and is no error.
+class ConsistencyCheck {
+ public:
+  virtual ~ConsistencyCheck() = default;
+  // The files of a physical backup, after Unpack of all its archives and before Complete.
+  virtual Status CheckFiles(const OpContext& ctx, const UnpackSpec& spec, DataReport& report) {
+    (void)spec;
+    (void)report;
+    return ctx.Poll();
+  }
+  // Everything that the running server holds is read. That the server ends while it looks at
+  // something is a finding; it is awaited, and the rest is looked at. Progress: bytes.
+  virtual Status CheckData(const OpContext& ctx, DataReport& report) = 0;
+};
+
 // ---- Datastore
 // ------------------------------------------------------------------------------------------------------
 
@@ -436,6 +490,7 @@ class Datastore {
   virtual RootAdmin* root() { return nullptr; }
   virtual LogicalBackup* logical_backup() { return nullptr; }
   virtual PhysicalBackup* physical_backup() { return nullptr; }
+  virtual ConsistencyCheck* consistency_check() { return nullptr; }
   // Both or neither: settings.h.
   virtual SettingsAdmin* settings() { return nullptr; }
   virtual ConfigurationLayers* layers() { return nullptr; }

@@ -11,6 +11,12 @@ class Nowhere : public stream::Sink {
   Status Write(const OpContext& ctx, Bytes) override { return ctx.Poll(); }
 };
 
+// A chunk is ended by the frame with which it has the wanted size.
+std::uint64_t LargestStored() {
+  return stream::FrameCompressor::LargestOutput(kLargestChunkBytes + kFrameBytes) +
+         stream::kTagBytes;
+}
+
 }  // namespace
 
 Status CorruptObject(const std::string& object, std::string_view why) {
@@ -19,25 +25,46 @@ Status CorruptObject(const std::string& object, std::string_view why) {
       .WithHint("this backup cannot be restored; take another one, and look at the store");
 }
 
-Status ChunkReader::Read(const OpContext& ctx, const internal::Chunk& chunk, stream::Sink& sink) {
-  const std::string object = folder_ + chunk.object();
+ChunkReader::ChunkReader(storage::ObjectStore& store, stream::BufferBudget& budget,
+                         std::string folder, std::optional<StreamCipher> cipher)
+    : store_(store), budget_(budget), folder_(std::move(folder)), cipher_(std::move(cipher)) {}
+
+Result<stream::BufferBudget::Share> ChunkReader::Reserve(const OpContext& ctx,
+                                                         const internal::Chunk& chunk,
+                                                         std::uint64_t spare) {
   // a chunk larger than any that is ever written is not one; that also keeps memory bounded
-  if (chunk.stored_bytes() > stream::FrameCompressor::LargestOutput(kLargestChunkBytes)) {
-    return CorruptObject(object, "is said to be larger than a chunk can be");
-  }
-  ASSIGN_OR_RETURN(const auto share, budget_.Take(ctx, chunk.stored_bytes()));
-  const Result<std::vector<std::byte>> frame = store_.Get(ctx, object, chunk.stored_bytes());
-  if (!frame.ok()) {
-    if (frame.status().reason() == "OBJECT_NOT_FOUND") return CorruptObject(object, "is missing");
-    if (frame.status().reason() == "OBJECT_TOO_LARGE")
+  if (chunk.stored_bytes() > LargestStored())
+    return CorruptObject(folder_ + chunk.object(), "is said to be larger than a chunk can be");
+  return budget_.Take(ctx, chunk.stored_bytes() + spare);
+}
+
+Status ChunkReader::Read(const OpContext& ctx, const PlacedChunk& placed, stream::Sink& sink) {
+  ASSIGN_OR_RETURN(const auto share, Reserve(ctx, placed.chunk));
+  return ReadReserved(ctx, placed, sink);
+}
+
+Status ChunkReader::ReadReserved(const OpContext& ctx, const PlacedChunk& placed,
+                                 stream::Sink& sink) {
+  const internal::Chunk& chunk = placed.chunk;
+  const std::string object = folder_ + chunk.object();
+  Result<std::vector<std::byte>> stored = store_.Get(ctx, object, chunk.stored_bytes());
+  if (!stored.ok()) {
+    if (stored.status().reason() == "OBJECT_NOT_FOUND") return CorruptObject(object, "is missing");
+    if (stored.status().reason() == "OBJECT_TOO_LARGE")
       return CorruptObject(object, "is longer than the manifest says");
-    return frame.status();
+    return stored.status();
   }
-  if (frame->size() != chunk.stored_bytes())
+  if (stored->size() != chunk.stored_bytes())
     return CorruptObject(object, "is shorter than the manifest says");
-  if (stream::Sha256Hex(*frame) != chunk.sha256())
+  if (stream::Sha256Hex(*stored) != chunk.sha256())
     return CorruptObject(object, "was altered: its SHA-256 is not the manifest's");
-  const Result<std::uint64_t> bytes = decompressor_.Decompress(ctx, *frame, sink);
+  Bytes frames = *stored;
+  if (cipher_) {
+    const Result<Bytes> opened = cipher_->Open(placed.number, placed.last, *stored);
+    if (!opened.ok()) return CorruptObject(object, "was altered: " + opened.status().message());
+    frames = *opened;
+  }
+  const Result<std::uint64_t> bytes = decompressor_.Decompress(ctx, frames, sink);
   if (!bytes.ok()) {
     if (bytes.status().reason() == "FRAME_CORRUPT")
       return CorruptObject(object, bytes.status().message());
@@ -48,9 +75,9 @@ Status ChunkReader::Read(const OpContext& ctx, const internal::Chunk& chunk, str
   return Ok();
 }
 
-Status ChunkReader::Verify(const OpContext& ctx, const internal::Chunk& chunk) {
+Status ChunkReader::Verify(const OpContext& ctx, const PlacedChunk& placed) {
   Nowhere nowhere;
-  return Read(ctx, chunk, nowhere);
+  return Read(ctx, placed, nowhere);
 }
 
 }  // namespace dbagent::backup

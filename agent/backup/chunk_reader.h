@@ -1,29 +1,39 @@
 #pragma once
 
+#include <optional>
+
+#include "agent/backup/chunk_cursor.h"
+#include "agent/backup/cipher.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
 #include "agent/stream/stream.h"
 #include "agent/stream/zstd_frame.h"
-#include "dbagent/internal/backup.pb.h"
 
 namespace dbagent::backup {
 
-// Reads chunks back: each is hashed and compared before one byte of it is used. BACKUP_CORRUPT
-// (DATA_LOSS) names the object that is missing, cut or altered. One thread at a time.
+// Reads chunks of a stream back: each is hashed and compared, and opened if it is sealed, before
+// one byte of it is used. BACKUP_CORRUPT (DATA_LOSS) names the object that is missing, cut, altered
+// or not in its place. One thread at a time.
 class ChunkReader {
  public:
-  ChunkReader(storage::ObjectStore& store, stream::BufferBudget& budget, std::string folder)
-      : store_(store), budget_(budget), folder_(std::move(folder)) {}
+  ChunkReader(storage::ObjectStore& store, stream::BufferBudget& budget, std::string folder,
+              std::optional<StreamCipher> cipher);
 
+  // Takes the memory that reading it needs, `spare` bytes more.
+  Result<stream::BufferBudget::Share> Reserve(const OpContext& ctx, const internal::Chunk& chunk,
+                                              std::uint64_t spare = 0);
   // The source bytes of a chunk into `sink`.
-  Status Read(const OpContext& ctx, const internal::Chunk& chunk, stream::Sink& sink);
-  // Only hashes and decompresses.
-  Status Verify(const OpContext& ctx, const internal::Chunk& chunk);
+  Status Read(const OpContext& ctx, const PlacedChunk& placed, stream::Sink& sink);
+  // The same; the caller has reserved its memory.
+  Status ReadReserved(const OpContext& ctx, const PlacedChunk& placed, stream::Sink& sink);
+  // Hashes, opens and decompresses to nowhere.
+  Status Verify(const OpContext& ctx, const PlacedChunk& placed);
 
  private:
   storage::ObjectStore& store_;
   stream::BufferBudget& budget_;
   const std::string folder_;
+  const std::optional<StreamCipher> cipher_;
   stream::FrameDecompressor decompressor_;
 };
 

@@ -2,26 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cctype>
 
 namespace dbagent::backup {
-
-std::uint64_t ChunkBytes(std::uint64_t number) {
-  const std::uint64_t doublings = std::min<std::uint64_t>(number / kChunksPerGrowth, 8);
-  return std::min(kFirstChunkBytes << doublings, kLargestChunkBytes);
-}
 
 std::string FolderOf(const std::string& instance, const std::string& backup) {
   return instance + "/" + backup + "/";
 }
 
-std::string ChunkName(std::uint64_t stream, std::uint64_t number) {
-  return fmt::format("chunks/{:04}/{:08}.zst", stream, number);
+std::string ChunkName(std::uint64_t stream, const std::string& attempt, std::uint64_t number,
+                      bool encrypted) {
+  return fmt::format("chunks/{:04}-{}/{:08}.zst{}", stream, attempt, number,
+                     encrypted ? ".aes" : "");
 }
 
-std::string IndexName(std::uint64_t stream, std::uint64_t number) {
-  return fmt::format("index/{:04}/{:04}", stream, number);
+std::string IndexName(std::uint64_t stream, const std::string& attempt, std::uint64_t number) {
+  return fmt::format("index/{:04}-{}/{:04}", stream, attempt, number);
 }
 
 std::string StreamNameOfDatabase(const std::string& database) {

@@ -14,7 +14,8 @@
 namespace dbagent::backup {
 namespace {
 
-constexpr std::string_view kDigestLine = "sha256 ";
+constexpr std::string_view kDigestLine = "sha256 ", kSealLine = "hmac-sha256 ";
+constexpr std::uint32_t kOldestFormat = 1;
 constexpr std::size_t kVerificationsKept = 10;
 constexpr std::chrono::minutes kAfterManifest{1};
 
@@ -29,42 +30,23 @@ std::string Repository::Folder(const std::string& backup) const {
   return FolderOf(instance_, backup);
 }
 
-Status Repository::WriteIndexes(const OpContext& ctx, const std::string& backup,
-                                std::uint64_t number, const std::vector<internal::Chunk>& chunks,
-                                internal::Stream& stream) {
-  for (std::size_t first = 0; first < chunks.size(); first += kChunksPerIndex) {
-    internal::Index index;
-    for (std::size_t i = first; i < std::min(first + kChunksPerIndex, chunks.size()); ++i)
-      *index.add_chunks() = chunks[i];
-    ASSIGN_OR_RETURN(const std::string json, ToJson(index));
-    internal::IndexRef& ref = *stream.add_indexes();
-    ref.set_object(IndexName(number, first / kChunksPerIndex));
-    ref.set_sha256(stream::Sha256Hex(AsBytes(json)));
-    RETURN_IF_ERROR(store_.Put(ctx, Folder(backup) + ref.object(), AsBytes(json)));
-    KillPoint("backup.index_stored");
-  }
-  for (const internal::Chunk& chunk : chunks) {
-    stream.set_source_bytes(stream.source_bytes() + chunk.source_bytes());
-    stream.set_stored_bytes(stream.stored_bytes() + chunk.stored_bytes());
-  }
-  stream.set_chunks(chunks.size());
-  return Ok();
-}
-
-// The manifest's second line is the digest of the first, so that chance cannot alter it unseen.
-Status Repository::WriteManifest(const OpContext& ctx, const internal::Manifest& manifest) {
+// The manifest's second line is the digest of the first, so that chance cannot alter it unseen; the
+// third, of an encrypted backup, can only be made with the key.
+Status Repository::WriteManifest(const OpContext& ctx, const internal::Manifest& manifest,
+                                 const std::optional<BackupCipher>& cipher) {
   ASSIGN_OR_RETURN(const std::string json, ToJson(manifest));
-  const std::string text =
-      fmt::format("{}{}{}\n", json, kDigestLine, stream::Sha256Hex(AsBytes(json)));
+  std::string text = fmt::format("{}{}{}\n", json, kDigestLine, stream::Sha256Hex(AsBytes(json)));
+  if (cipher) text += fmt::format("{}{}\n", kSealLine, cipher->Authenticate(json));
   return store_.Put(ctx, Folder(manifest.id()) + kManifestName, AsBytes(text));
 }
 
 // Who sweeps marks the folder and then looks for the manifest; we write the manifest and then look
 // for the mark. So at least one of the two sees the other, whatever came between (a machine that
 // was paused for hours, too).
-Status Repository::Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest) {
+Status Repository::Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest,
+                           const std::optional<BackupCipher>& cipher) {
   ASSIGN_OR_RETURN(const std::chrono::milliseconds lasts, lease.Confirm(ctx));
-  RETURN_IF_ERROR(WriteManifest(ctx.WithBudget(lasts), manifest));
+  RETURN_IF_ERROR(WriteManifest(ctx.WithBudget(lasts), manifest, cipher));
   KillPoint("backup.manifest_written");
   const OpContext after = ctx.ForCleanup(kAfterManifest);  // it exists: a cancel comes too late
   const Result<std::chrono::milliseconds> confirmed = lease.Confirm(after);
@@ -73,8 +55,8 @@ Status Repository::Publish(const OpContext& ctx, Lease& lease, const internal::M
   return Ok();
 }
 
-Result<internal::Manifest> Repository::ReadManifest(const OpContext& ctx,
-                                                    const std::string& backup) {
+Result<Repository::ManifestText> Repository::ReadText(const OpContext& ctx,
+                                                      const std::string& backup) {
   if (!IsId(backup)) return NotFound(backup);
   const std::string object = Folder(backup) + kManifestName;
   const Result<std::vector<std::byte>> content = store_.Get(ctx, object, kLargestManifestBytes);
@@ -85,22 +67,53 @@ Result<internal::Manifest> Repository::ReadManifest(const OpContext& ctx,
   const std::string_view text = AsText(*content);
   const std::size_t end = text.find('\n');
   const std::string_view json = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
-  if (text.substr(json.size()) !=
-      fmt::format("{}{}\n", kDigestLine, stream::Sha256Hex(AsBytes(json)))) {
+  const std::string digest = fmt::format("{}{}\n", kDigestLine, stream::Sha256Hex(AsBytes(json)));
+  const std::string_view rest = text.substr(json.size());
+  if (!rest.starts_with(digest))
     return CorruptObject(object, "was cut or altered: its SHA-256 is not the one at its end");
-  }
+  return ManifestText{std::string(json), std::string(rest.substr(digest.size()))};
+}
+
+Result<internal::Manifest> Repository::Parse(const ManifestText& text, const std::string& backup) {
+  const std::string object = Folder(backup) + kManifestName;
   internal::Manifest manifest;
-  RETURN_IF_ERROR(FromJson(json, object, manifest));
-  if (manifest.format() != kFormat) {
+  RETURN_IF_ERROR(FromJson(text.json, object, manifest));
+  if (manifest.format() < kOldestFormat || manifest.format() > kFormat ||
+      (manifest.has_encryption() && manifest.encryption().cipher() != kCipher)) {
     return Error(Code::kFailedPrecondition, "BACKUP_FORMAT_UNKNOWN",
-                 "backup '{}' has format {}, this agent knows {}", backup, manifest.format(),
+                 "backup '{}' has format {}{}, this agent knows up to {}", backup,
+                 manifest.format(),
+                 manifest.has_encryption()
+                     ? fmt::format(" and cipher '{}'", manifest.encryption().cipher())
+                     : "",
                  kFormat)
         .WithHint("restore it with the agent that made it, or a newer one");
   }
-  if (manifest.id() != backup || manifest.instance_id() != instance_) {
+  if (manifest.id() != backup || manifest.instance_id() != instance_)
     return CorruptObject(object, fmt::format("is of another backup, '{}'", manifest.id()));
-  }
+  if (text.seal.empty() == manifest.has_encryption())
+    return CorruptObject(object, "was altered: its lines do not fit what it says of encryption");
   return manifest;
+}
+
+Result<internal::Manifest> Repository::ReadManifest(const OpContext& ctx,
+                                                    const std::string& backup) {
+  ASSIGN_OR_RETURN(const ManifestText text, ReadText(ctx, backup));
+  return Parse(text, backup);
+}
+
+Result<OpenedBackup> Repository::Open(const OpContext& ctx, const std::string& backup,
+                                      const KeyRing& ring) {
+  ASSIGN_OR_RETURN(const ManifestText text, ReadText(ctx, backup));
+  OpenedBackup opened;
+  ASSIGN_OR_RETURN(opened.manifest, Parse(text, backup));
+  if (!opened.manifest.has_encryption()) return opened;
+  ASSIGN_OR_RETURN(opened.cipher, OpenKeySlots(ctx, store_, ring, instance_, backup));
+  if (text.seal != fmt::format("{}{}\n", kSealLine, opened.cipher->Authenticate(text.json))) {
+    return CorruptObject(Folder(backup) + kManifestName,
+                         "was altered: it was not sealed with the backup's key");
+  }
+  return opened;
 }
 
 Result<std::vector<internal::Chunk>> Repository::ReadIndex(const OpContext& ctx,
@@ -116,27 +129,6 @@ Result<std::vector<internal::Chunk>> Repository::ReadIndex(const OpContext& ctx,
   internal::Index index;
   RETURN_IF_ERROR(FromJson(AsText(*content), object, index));
   return std::vector<internal::Chunk>(index.chunks().begin(), index.chunks().end());
-}
-
-Result<std::vector<internal::Chunk>> Repository::ReadIndexes(const OpContext& ctx,
-                                                             const std::string& backup,
-                                                             const internal::Stream& stream) {
-  std::vector<internal::Chunk> chunks;
-  std::uint64_t source = 0, stored = 0;
-  for (const internal::IndexRef& ref : stream.indexes()) {
-    ASSIGN_OR_RETURN(std::vector<internal::Chunk> of_index, ReadIndex(ctx, backup, ref));
-    for (internal::Chunk& chunk : of_index) {
-      source += chunk.source_bytes();
-      stored += chunk.stored_bytes();
-      chunks.push_back(std::move(chunk));
-    }
-  }
-  if (chunks.size() != stream.chunks() || source != stream.source_bytes() ||
-      stored != stream.stored_bytes()) {
-    return CorruptObject(Folder(backup) + kManifestName,
-                         fmt::format("and the indexes of stream '{}' do not agree", stream.name()));
-  }
-  return chunks;
 }
 
 Result<bool> Repository::Exists(const OpContext& ctx, const std::string& backup) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/backup/key_ring.h"
 #include "agent/storage/object_store.h"
 #include "dbagent/internal/backup.pb.h"
 #include "dbagent/internal/upkeep.pb.h"
@@ -15,6 +16,12 @@ struct Removed {
   std::uint64_t objects = 0, bytes = 0;
 };
 
+// A backup whose data can be read.
+struct OpenedBackup {
+  internal::Manifest manifest;
+  std::optional<BackupCipher> cipher;
+};
+
 // One instance's backups on a store (README.md describes what lies there). Threads: any.
 class Repository {
  public:
@@ -22,19 +29,19 @@ class Repository {
       : store_(store), instance_(std::move(instance)) {}
 
   std::string Folder(const std::string& backup) const;
-  // Writes a stream's indexes and fills in what the manifest says of its chunks.
-  Status WriteIndexes(const OpContext& ctx, const std::string& backup, std::uint64_t number,
-                      const std::vector<internal::Chunk>& chunks, internal::Stream& stream);
   // The last step of a backup: from then on it exists. BACKUP_LEASE_LOST: it does not, since others
   // may have begun to remove it; remove it then.
-  Status Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest);
-  Status WriteManifest(const OpContext& ctx, const internal::Manifest& manifest);
+  Status Publish(const OpContext& ctx, Lease& lease, const internal::Manifest& manifest,
+                 const std::optional<BackupCipher>& cipher);
+  Status WriteManifest(const OpContext& ctx, const internal::Manifest& manifest,
+                       const std::optional<BackupCipher>& cipher);
 
-  // BACKUP_NOT_FOUND; BACKUP_CORRUPT; BACKUP_FORMAT_UNKNOWN (of a newer agent).
+  // For what uses the backup's data: the manifest authenticated, the data key unwrapped. As
+  // ReadManifest, and KEY_MISSING, KEY_WRONG.
+  Result<OpenedBackup> Open(const OpContext& ctx, const std::string& backup, const KeyRing& ring);
+  // Needs no key, and so does not tell a forged manifest from a true one. BACKUP_NOT_FOUND;
+  // BACKUP_CORRUPT; BACKUP_FORMAT_UNKNOWN (of a newer agent).
   Result<internal::Manifest> ReadManifest(const OpContext& ctx, const std::string& backup);
-  // All chunks of a stream, their count and bytes held against the manifest.
-  Result<std::vector<internal::Chunk>> ReadIndexes(const OpContext& ctx, const std::string& backup,
-                                                   const internal::Stream& stream);
   Result<std::vector<internal::Chunk>> ReadIndex(const OpContext& ctx, const std::string& backup,
                                                  const internal::IndexRef& ref);
   Result<bool> Exists(const OpContext& ctx, const std::string& backup);
@@ -59,6 +66,11 @@ class Repository {
                                                                  const std::string& backup);
 
  private:
+  struct ManifestText {
+    std::string json, seal;  // the line of an encrypted one
+  };
+  Result<ManifestText> ReadText(const OpContext& ctx, const std::string& backup);
+  Result<internal::Manifest> Parse(const ManifestText& text, const std::string& backup);
   Status RemoveBelow(const OpContext& ctx, const std::string& folder, Removed& removed);
   Result<std::vector<std::string>> Verifications(const OpContext& ctx, const std::string& backup);
 

@@ -19,8 +19,13 @@ constexpr int kBadKept = 1000, kBadTold = 10;
 class Verifier {
  public:
   Verifier(const OpContext& ctx, storage::ObjectStore& store, stream::BufferBudget& budget,
-           const std::string& instance, const std::string& backup)
-      : ctx_(ctx), store_(store), budget_(budget), repository_(store, instance), backup_(backup) {}
+           const KeyRing& ring, const std::string& instance, const std::string& backup)
+      : ctx_(ctx),
+        store_(store),
+        budget_(budget),
+        ring_(ring),
+        repository_(store, instance),
+        backup_(backup) {}
 
   Result<internal::Verification> Run() {
     SetTime(std::chrono::system_clock::now(), *found_.mutable_start_time());
@@ -31,14 +36,16 @@ class Verifier {
 
  private:
   Status LookAtEverything() {
-    const Result<internal::Manifest> manifest = repository_.ReadManifest(ctx_, backup_);
+    Result<OpenedBackup> opened = repository_.Open(ctx_, backup_, ring_);
     const std::string object = repository_.Folder(backup_) + kManifestName;
-    if (!manifest.ok()) return Judge(object, manifest.status());
+    if (!opened.ok()) return Judge(object, opened.status());
+    cipher_ = std::move(opened->cipher);
     Count(0);
     std::uint64_t total = 0;
-    for (const internal::Stream& stream : manifest->streams()) total += stream.stored_bytes();
+    for (const internal::Stream& stream : opened->manifest.streams())
+      total += stream.stored_bytes();
     ctx_.SetTotalBytes(total);
-    for (const internal::Stream& stream : manifest->streams())
+    for (const internal::Stream& stream : opened->manifest.streams())
       RETURN_IF_ERROR(LookAtStream(object, stream));
     return Ok();
   }
@@ -54,12 +61,14 @@ class Verifier {
         continue;
       }
       Count(0);
+      std::vector<PlacedChunk> placed;
       for (const internal::Chunk& chunk : *index) {
+        placed.push_back({chunk, chunks, chunks + 1 == stream.chunks()});
         ++chunks;
         source += chunk.source_bytes();
         stored += chunk.stored_bytes();
       }
-      RETURN_IF_ERROR(LookAtChunks(*index));
+      RETURN_IF_ERROR(LookAtChunks(stream, placed));
     }
     if (indexes_read && (chunks != stream.chunks() || source != stream.source_bytes() ||
                          stored != stream.stored_bytes())) {
@@ -68,20 +77,23 @@ class Verifier {
     return Ok();
   }
 
-  Status LookAtChunks(const std::vector<internal::Chunk>& chunks) {
+  Status LookAtChunks(const internal::Stream& stream, const std::vector<PlacedChunk>& chunks) {
     std::atomic<std::size_t> next = 0;
     const std::size_t threads = std::min<std::size_t>(kThreads, chunks.size());
     return ForEachParallel(
         ctx_, threads, threads, [&](const OpContext& ctx, std::size_t) -> Status {
-          ChunkReader reader(store_, budget_, repository_.Folder(backup_));
+          ChunkReader reader(
+              store_, budget_, repository_.Folder(backup_),
+              cipher_ ? std::optional(cipher_->ForStream(stream.attempt())) : std::nullopt);
           for (std::size_t at = next++; at < chunks.size(); at = next++) {
+            const internal::Chunk& chunk = chunks[at].chunk;
             const Status read = reader.Verify(ctx, chunks[at]);
             if (read.ok()) {
-              Count(chunks[at].stored_bytes());
+              Count(chunk.stored_bytes());
             } else {
-              RETURN_IF_ERROR(Judge(repository_.Folder(backup_) + chunks[at].object(), read));
+              RETURN_IF_ERROR(Judge(repository_.Folder(backup_) + chunk.object(), read));
             }
-            ctx.AddBytes(chunks[at].stored_bytes());
+            ctx.AddBytes(chunk.stored_bytes());
             KillPoint("backup.verify.chunk");
           }
           return Ok();
@@ -123,19 +135,55 @@ class Verifier {
   const OpContext& ctx_;
   storage::ObjectStore& store_;
   stream::BufferBudget& budget_;
+  const KeyRing& ring_;
   Repository repository_;
   const std::string backup_;
+  std::optional<BackupCipher> cipher_;
   std::mutex mutex_;
   internal::Verification found_;
 };
 
+// `shop public.t: block 3 …; `
+std::string FirstFindings(const internal::Verification& verification) {
+  std::string list;
+  for (int i = 0; i < std::min(verification.findings_size(), kBadTold); ++i) {
+    const internal::Finding& finding = verification.findings(i);
+    list += i == 0 ? "" : "; ";
+    for (const std::string& part : {finding.database(), finding.object()})
+      list += part.empty() ? "" : fmt::format("'{}' ", part);
+    list += finding.what();
+  }
+  if (verification.finding_count() > kBadTold) list += "; …";
+  return list;
+}
+
+Status OfRestore(const internal::Verification& verification, const std::string& backup) {
+  const std::string list = FirstFindings(verification);
+  if (!verification.failure().empty()) {
+    const bool corrupt = verification.failure_reason() == "BACKUP_CORRUPT";
+    return Error(Code::kDataLoss, corrupt ? "BACKUP_CORRUPT" : "BACKUP_UNRESTORABLE",
+                 "backup '{}' cannot be restored: {}{}{}", backup, verification.failure(),
+                 list.empty() ? "" : "; found before: ", list)
+        .WithHint("do not count on this backup: take another one, and verify that");
+  }
+  if (verification.finding_count() == 0) return Ok();
+  return Error(Code::kDataLoss, "BACKUP_DAMAGED",
+               "backup '{}' restores, and {} place{} in its data {} damaged: {}", backup,
+               verification.finding_count(), verification.finding_count() == 1 ? "" : "s",
+               verification.finding_count() == 1 ? "is" : "are", list)
+      .WithField("findings", std::to_string(verification.finding_count()))
+      .WithHint(
+          "the server's own data was damaged when the backup was made: look at the server, and "
+          "keep older backups until one verifies");
+}
+
 }  // namespace
 
 Result<internal::Verification> Verify(const OpContext& ctx, storage::ObjectStore& store,
-                                      stream::BufferBudget& budget, const std::string& instance,
-                                      const std::string& backup) {
+                                      stream::BufferBudget& budget, const KeyRing& ring,
+                                      const std::string& instance, const std::string& backup) {
   ASSIGN_OR_RETURN(internal::Verification found,
-                   Verifier(ctx, store, budget, instance, backup).Run());
+                   Verifier(ctx, store, budget, ring, instance, backup).Run());
   // threads finish in any order; the report is the same for the same backup
   std::sort(found.mutable_bad()->begin(), found.mutable_bad()->end(),
             [](const auto& a, const auto& b) { return a.object() < b.object(); });
@@ -143,6 +191,7 @@ Result<internal::Verification> Verify(const OpContext& ctx, storage::ObjectStore
 }
 
 Status ToStatus(const internal::Verification& verification, const std::string& backup) {
+  if (verification.level() == kRestoreLevel) return OfRestore(verification, backup);
   if (verification.bad_count() == 0) return Ok();
   std::string list;
   for (int i = 0; i < std::min(verification.bad_size(), kBadTold); ++i) {

@@ -8,6 +8,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "agent/base/status.h"
 
@@ -47,6 +49,15 @@ class StopSwitch {
   std::atomic<StopReason> reason_ = StopReason::kNone;
 };
 
+// What one stage of a pipeline did so far.
+struct StageFigures {
+  std::string name;
+  unsigned threads = 0;
+  std::uint64_t bytes = 0;             // that went in
+  std::chrono::nanoseconds busy{0};    // of all its threads together
+  std::chrono::nanoseconds waited{0};  // that work waited for a thread, summed up
+};
+
 // Where running work says how far it is. Implementations are thread safe and cheap (they may be
 // called per chunk).
 class ProgressSink {
@@ -56,7 +67,8 @@ class ProgressSink {
   virtual void BeginStep(std::string_view name, double weight) = 0;
   virtual void SetTotalBytes(std::uint64_t bytes) = 0;  // of the running step; unknown until said
   virtual void AddBytes(std::uint64_t bytes) = 0;
-  virtual void Say(std::string_view line) = 0;  // a line for people
+  virtual void Say(std::string_view line) = 0;                    // a line for people
+  virtual void ShowStages(std::vector<StageFigures> stages) = 0;  // replaces what was shown
 };
 
 // First parameter of everything that can take long: when to stop, how long there is, whose work it
@@ -99,6 +111,9 @@ class OpContext {
   }
   void Say(std::string_view line) const {
     if (progress_ != nullptr) progress_->Say(line);
+  }
+  void ShowStages(std::vector<StageFigures> stages) const {
+    if (progress_ != nullptr) progress_->ShowStages(std::move(stages));
   }
 
  private:

@@ -32,6 +32,7 @@ constexpr Method kMethods[] = {
     {"OperationService/List", false},
     {"OperationService/Cancel", true},
     {"OperationService/Watch", false},
+    {"OperationService/Throttle", true},
     {"BackupService/Create", true},
     {"BackupService/Restore", true},
     {"BackupService/Get", false},
@@ -39,6 +40,10 @@ constexpr Method kMethods[] = {
     {"BackupService/Delete", true},
     {"BackupService/Verify", true},
     {"BackupService/Sweep", true},
+    // changes nothing, and shows all that users keep
+    {"BackupService/Read", true},
+    {"KeyService/List", false},
+    {"KeyService/Rotate", true},
     {"ConfigurationService/DescribeParameters", false},
     {"ConfigurationService/Get", false},
     {"ConfigurationService/Apply", true},

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <set>
+#include <thread>
 
 #include "agent/config/methods.h"
 #include "agent/config/store_reader.h"
@@ -170,6 +172,71 @@ void ReadStores(Reader& reader, Section& root, Settings& out) {
     out.default_store = out.stores.front().name;
 }
 
+bool IsKeyId(const std::string& id) {
+  return !id.empty() && id.size() <= 64 && id != "." && id != ".." &&
+         std::all_of(id.begin(), id.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
+
+void ReadEncryption(Reader& reader, Section section, EncryptionSettings& out) {
+  if (!section.present()) return;
+  section.EachItem("keys", [&](Section item) {
+    KeySettings key;
+    item.Text("id", key.id, true);
+    item.SecretPlace("key", key.key, true);
+    item.Finish();
+    if (!key.id.empty() && !IsKeyId(key.id)) {
+      reader.Report(item.node()["id"], fmt::format("'{}' cannot be the id of a key", key.id),
+                    "letters, digits and - _ . can stand in it, at most 64");
+    }
+    if (std::any_of(out.keys.begin(), out.keys.end(),
+                    [&](const KeySettings& k) { return k.id == key.id; }))
+      reader.Report(item.node(), fmt::format("there are two keys '{}'", key.id));
+    out.keys.push_back(key);
+  });
+  section.Text("active", out.active, out.keys.size() > 1);
+  if (out.keys.empty()) {
+    reader.Report(section.node(), "'encryption' has no keys",
+                  "add one, or leave the section out: backups are then not encrypted");
+    return;
+  }
+  if (out.active.empty() && out.keys.size() == 1) out.active = out.keys.front().id;
+  const bool known = std::any_of(out.keys.begin(), out.keys.end(),
+                                 [&](const KeySettings& k) { return k.id == out.active; });
+  if (!out.active.empty() && !known) {
+    reader.Report(section.node()["active"], fmt::format("no key '{}'", out.active),
+                  "define it under 'encryption.keys'");
+  }
+  section.Finish();
+}
+
+void ReadBackup(Reader& reader, Section section, BackupSettings& out) {
+  out.compression_threads = std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
+  std::string level = "1";
+  section.Text("compression", level);
+  out.adaptive_compression = level == "adaptive";
+  if (!out.adaptive_compression) {
+    const auto [end, error] =
+        std::from_chars(level.data(), level.data() + level.size(), out.compression_level);
+    if (error != std::errc() || end != level.data() + level.size() || out.compression_level < 1 ||
+        out.compression_level > 19) {
+      reader.Report(section.node()["compression"],
+                    fmt::format("'backup.compression' is '{}'", level),
+                    "a level of zstd, 1 to 19, or adaptive");
+    }
+  }
+  std::uint64_t threads = out.compression_threads, uploads = out.uploads;
+  section.Number("compression_threads", 1, kMostThreads, threads);
+  section.Number("uploads", 1, kMostThreads, uploads);
+  out.compression_threads = static_cast<std::uint32_t>(threads);
+  out.uploads = static_cast<std::uint32_t>(uploads);
+  section.Size("chunk_size", kLeastChunkBytes, 16ULL << 20U, out.chunk_bytes);
+  section.Size("rate", 64ULL << 10U, 1ULL << 40U, out.rate);
+  section.Flag("polite", out.polite);
+  section.Finish();
+}
+
 void ReadLimits(Section section, Limits& out) {
   section.Size("message_bytes", 64U << 10U, 64U << 20U, out.message_bytes);
   std::uint64_t calls = out.calls_at_once;
@@ -178,6 +245,9 @@ void ReadLimits(Section section, Limits& out) {
   section.Size("stream_buffers", 40ULL << 20U, 16ULL << 30U, out.stream_buffers);
   section.Duration("call_timeout", std::chrono::seconds(1), std::chrono::hours(1),
                    out.call_timeout);
+  std::uint64_t nice = out.scratch_nice;
+  section.Number("scratch_nice", 0, 19, nice);
+  out.scratch_nice = static_cast<std::uint32_t>(nice);
   section.Finish();
 }
 
@@ -195,6 +265,8 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
   ReadLocal(reader, root.Child("local", true), out.roles, out.local);
   ReadRemote(reader, root.Child("remote"), out.roles, out.remote);
   ReadStores(reader, root, out);
+  ReadEncryption(reader, root.Child("encryption"), out.encryption);
+  ReadBackup(reader, root.Child("backup"), out.backup);
   ReadLimits(root.Child("limits"), out.limits);
   Section log = root.Child("log");
   std::string level = "info";
@@ -243,13 +315,16 @@ namespace {
 
 // What the settings point at, so that a wrong mode is told at start and not by the first backup.
 void CheckSecrets(Parsed& parsed) {
+  std::vector<const SecretSource*> sources;
   for (const StoreSettings& store : parsed.settings.stores) {
-    for (const SecretSource* source : SecretsOf(store)) {
-      const Result<Secret> secret = ReadSecret(*source);
-      if (secret.ok()) continue;
-      parsed.problems.push_back(
-          {source->line, source->column, secret.status().message(), secret.status().hint()});
-    }
+    for (const SecretSource* source : SecretsOf(store)) sources.push_back(source);
+  }
+  for (const KeySettings& key : parsed.settings.encryption.keys) sources.push_back(&key.key);
+  for (const SecretSource* source : sources) {
+    const Result<Secret> secret = ReadSecret(*source);
+    if (secret.ok()) continue;
+    parsed.problems.push_back(
+        {source->line, source->column, secret.status().message(), secret.status().hint()});
   }
   SortProblems(parsed.problems);
 }

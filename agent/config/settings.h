@@ -51,11 +51,37 @@ struct RemoteListener {
 // Role → the methods that it may call: `BackupService/List`, `BackupService/*`, `*`.
 using Roles = std::map<std::string, std::vector<std::string>>;
 
+// A key that wraps the data keys of backups: 64 hexadecimal digits.
+struct KeySettings {
+  std::string id;
+  SecretSource key;
+};
+
+struct EncryptionSettings {
+  std::vector<KeySettings> keys;
+  std::string active;  // wraps new backups; empty: there are no keys, and backups are not encrypted
+};
+
+inline constexpr std::uint64_t kLeastChunkBytes = 64ULL << 10U;
+inline constexpr std::uint32_t kMostThreads = 64;
+
+// How backups are made, unless a request says otherwise.
+struct BackupSettings {
+  int compression_level = 1;
+  bool adaptive_compression = false;
+  std::uint32_t compression_threads = 2;  // the machine's cores, at most 16, unless set
+  std::uint32_t uploads = 4;
+  std::uint64_t chunk_bytes = 0;  // 0: grows with the stream
+  std::uint64_t rate = 0;         // bytes of the source a second; 0: as fast as it goes
+  bool polite = false;
+};
+
 struct Limits {
   std::uint64_t message_bytes = 4ULL << 20U;
   std::uint32_t calls_at_once = 64;
   std::uint64_t stream_buffers = 64ULL << 20U;
   std::chrono::seconds call_timeout{60};  // of a quick call whose caller set no deadline
+  std::uint32_t scratch_nice = 19;        // of a scratch server
 };
 
 struct Settings {
@@ -67,6 +93,8 @@ struct Settings {
   Roles roles;  // built-in ones included
   std::vector<StoreSettings> stores;
   std::string default_store;
+  EncryptionSettings encryption;
+  BackupSettings backup;
   Limits limits;
   telemetry::Level log_level = telemetry::Level::kInfo;
 };

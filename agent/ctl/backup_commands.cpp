@@ -1,4 +1,10 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "agent/base/bytes.h"
+#include "agent/base/quantity.h"
 #include "agent/ctl/session.h"
 #include "agent/ctl/specs.h"
 #include "dbagent/v1/backup.grpc.pb.h"
@@ -8,10 +14,14 @@ namespace {
 
 // When it was verified last, and how that went.
 std::string Verified(const v1::Backup& backup) {
-  if (backup.last_verify_error().reason() == "BACKUP_CORRUPT") return "CORRUPT";
+  const std::string& reason = backup.last_verify_error().reason();
+  if (reason == "BACKUP_CORRUPT") return "CORRUPT";
+  if (reason == "BACKUP_DAMAGED") return "DAMAGED";
+  if (reason == "BACKUP_UNRESTORABLE") return "UNRESTORABLE";
   if (backup.has_last_verify_error()) return "unknown: " + backup.last_verify_error().reason();
   if (!backup.has_last_verify_time()) return "never";
-  return "ok, " + ShowTime(backup.last_verify_time().seconds());
+  const bool restored = backup.last_verify().level() == v1::VERIFY_LEVEL_RESTORE;
+  return (restored ? "restored, " : "ok, ") + ShowTime(backup.last_verify_time().seconds());
 }
 
 std::string BackupTable(const google::protobuf::RepeatedPtrField<v1::Backup>& backups) {
@@ -31,6 +41,22 @@ std::string BackupTable(const google::protobuf::RepeatedPtrField<v1::Backup>& ba
   return table.ToString();
 }
 
+// What its restore into a scratch server looked at, and what is damaged.
+std::string RestoreReport(const v1::Backup& backup) {
+  const v1::VerifyReport& report = backup.last_verify();
+  std::string text = fmt::format(
+      "\nrestored into a scratch server ({}) in {:.1f} seconds: {} tables in {} databases, {} "
+      "damaged places\n",
+      report.server_version().empty() ? "it did not run" : report.server_version(),
+      report.seconds(), report.tables(), report.databases(), report.finding_count());
+  for (const std::string& check : report.checks()) text += "  by " + check + "\n";
+  if (report.findings().empty()) return text;
+  Table table({"DATABASE", "WHERE", "WHAT"});
+  for (const v1::VerifyFinding& finding : report.findings())
+    table.Add({finding.database(), finding.object(), finding.what()});
+  return text + "\n" + table.ToString();
+}
+
 std::string BackupDetails(const v1::Backup& backup) {
   Table table({"DATABASE", "STREAM", "SIZE", "STORED", "CHUNKS"});
   for (const v1::BackupStream& stream : backup.streams()) {
@@ -40,20 +66,92 @@ std::string BackupDetails(const v1::Backup& backup) {
   google::protobuf::RepeatedPtrField<v1::Backup> one;
   *one.Add() = backup;
   std::string text = BackupTable(one) + "\n" + table.ToString();
+  if (backup.stages_size() > 0) {
+    text += "\n" + StageTable(backup.stages());
+    text += "the others waited for: " + backup.bottleneck() + "\n";
+  }
+  text += fmt::format("encrypted: {}\n", backup.encrypted() ? "yes" : "no");
   if (backup.has_last_verify_error())
     text += "\nverified last: " + backup.last_verify_error().message() + "\n";
+  if (backup.last_verify().level() == v1::VERIFY_LEVEL_RESTORE) text += RestoreReport(backup);
   return text;
 }
 
 struct BackupOptions {
   std::string store, id;
   std::vector<std::string> databases, restore_as;
-  std::uint32_t level = 0;
   bool physical = false, replace_everything = false;
   bool run_as_superuser = false, with_users = false;
-  std::string owner, instance;
+  std::string owner, instance, stream;
   std::uint32_t parallel = 0;
+  bool verify_restore = false;
+  std::string verify = "none";
+  bool accept_unencrypted = false;
+  // of `create`
+  std::string compression, chunk_size, rate;
+  std::uint32_t threads = 0, uploads = 0;
+  bool polite = false;
 };
+
+// A size like `8MiB`; the option's name for the error.
+std::uint64_t ReadSize(const std::string& option, const std::string& text) {
+  if (text.empty()) return 0;
+  const std::optional<WideInteger> size = ParseQuantity(text, "B");
+  if (!size || *size <= 0)
+    throw CLI::ValidationError(option, "'" + text + "' is no size; write it like 8MiB");
+  return static_cast<std::uint64_t>(*size);
+}
+
+void Create(Session& session, const BackupOptions& options) {
+  v1::CreateBackupRequest request;
+  request.set_request_id(session.RequestId());
+  request.set_store(options.store);
+  request.set_method(options.physical ? v1::BACKUP_METHOD_PHYSICAL : v1::BACKUP_METHOD_LOGICAL);
+  request.set_parallel(options.parallel);
+  if (options.compression == "adaptive") {
+    request.set_adaptive_compression(true);
+  } else if (!options.compression.empty()) {
+    const std::optional<WideInteger> level = ParseQuantity(options.compression, "");
+    if (!level || *level < 1 || *level > 19)
+      throw CLI::ValidationError("--compression", "a level of zstd, 1 to 19, or adaptive");
+    request.set_compression_level(static_cast<std::uint32_t>(*level));
+  }
+  request.set_compression_threads(options.threads);
+  request.set_uploads(options.uploads);
+  request.set_chunk_bytes(ReadSize("--chunk-size", options.chunk_size));
+  request.set_bytes_per_second(ReadSize("--rate", options.rate));
+  request.set_polite(options.polite);
+  if (options.verify == "chunks") request.set_verify(v1::VERIFY_LEVEL_CHUNKS);
+  if (options.verify == "restore") request.set_verify(v1::VERIFY_LEVEL_RESTORE);
+  for (const std::string& name : options.databases) request.add_databases(name);
+  v1::Operation operation;
+  if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Create, request, operation))
+    session.Follow(operation);
+}
+
+void AddCreateCommand(CLI::App& create, Session& session,
+                      const std::shared_ptr<BackupOptions>& options) {
+  create.add_option("--database", options->databases, "only this one; may be repeated");
+  create.add_flag("--physical", options->physical,
+                  "the server's files as a whole, instead of SQL of each database");
+  create.add_option("--parallel", options->parallel,
+                    "how many databases at a time, 1 to 16 (default 2)");
+  create.add_option("--compression", options->compression,
+                    "zstd level, 1 to 19, or adaptive: more for a slow store, less for a fast one");
+  create.add_option("--compression-threads", options->threads, "threads that compress");
+  create.add_option("--uploads", options->uploads, "chunks on their way to the store at a time");
+  create.add_option("--chunk-size", options->chunk_size, "stored size of a chunk, like 8MiB");
+  create.add_option("--rate", options->rate,
+                    "how much is read from the server a second, like 50MiB; `operation throttle` "
+                    "changes it meanwhile");
+  create.add_flag("--polite", options->polite,
+                  "one thread, and only with what the machine has to spare");
+  create
+      .add_option("--verify", options->verify,
+                  "when it is made: none (default), chunks or restore, as `backup verify` does")
+      ->check(CLI::IsMember({"none", "chunks", "restore"}));
+  create.callback([&session, options] { Create(session, *options); });
+}
 
 void List(Session& session, const BackupOptions& options) {
   v1::ListBackupsRequest request;
@@ -76,6 +174,7 @@ void Restore(Session& session, const BackupOptions& options) {
   request.set_with_users(options.with_users);
   request.set_parallel(options.parallel);
   request.set_instance_id(options.instance);
+  request.set_accept_unencrypted(options.accept_unencrypted);
   if (!options.owner.empty()) *request.mutable_owner() = ReadUserName(options.owner);
   for (std::size_t i = 0; i < options.databases.size(); ++i) {
     v1::RestoreTarget& target = *request.add_databases();
@@ -87,17 +186,95 @@ void Restore(Session& session, const BackupOptions& options) {
     session.Follow(operation);
 }
 
+// Standard output takes all of it, or the command fails.
+bool WriteOut(const std::string& data) {
+  return std::fwrite(data.data(), 1, data.size(), stdout) == data.size();
+}
+
+void Cat(Session& session, const BackupOptions& options) {
+  if (isatty(STDOUT_FILENO) != 0) {
+    session.Succeeded(Error(Code::kFailedPrecondition, "OUTPUT_IS_TERMINAL",
+                            "unable to write the stream: standard output is a terminal")
+                          .WithHint("send it to a file (`> FILE`) or to a program (`| psql …`)"));
+    return;
+  }
+  const auto channel = session.channel();
+  if (!channel) return;
+  v1::ReadBackupRequest request;
+  request.set_store(options.store);
+  request.set_instance_id(options.instance);
+  request.set_id(options.id);
+  request.set_stream(options.stream);
+  grpc::ClientContext context;  // as long as it takes
+  const auto stub = v1::BackupService::NewStub(channel);
+  const auto stream = stub->Read(&context, request);
+  std::uint64_t written = 0;
+  v1::BackupPiece piece;
+  bool taken = true;
+  while (taken && stream->Read(&piece)) {
+    taken = WriteOut(piece.data());
+    written += piece.data().size();
+  }
+  taken = std::fflush(stdout) == 0 && taken;
+  if (!taken) {
+    const int error = errno;
+    context.TryCancel();
+    const grpc::Status ended = stream->Finish();
+    session.Succeeded(Error(Code::kInternal, "OUTPUT_FAILED",
+                            "unable to write the stream to standard output: {}",
+                            std::strerror(error)));
+    return;
+  }
+  Status ended = FromGrpc(stream->Finish());
+  if (!ended.ok() && written > 0) {
+    ended = std::move(ended).Wrap(
+        fmt::format("the stream is not whole, it broke off after {} bytes", written));
+  }
+  session.Succeeded(ended);
+}
+
+void AddCatCommand(Session& session, const std::shared_ptr<BackupOptions>& options,
+                   const std::function<CLI::App*(const char*, const char*)>& add) {
+  CLI::App* cat = add("cat",
+                      "write a stream of one to standard output, as the dump tool or the server "
+                      "wrote it; without STREAM: list them");
+  cat->add_option("ID", options->id, "which backup")->required();
+  cat->add_option("STREAM", options->stream, "`users.sql`, `databases/shop.sql`, `base.tar` …");
+  cat->add_option("--instance", options->instance, "the id of another instance, whose it is");
+  cat->callback([&session, options] {
+    if (!options->stream.empty()) return Cat(session, *options);
+    v1::GetBackupRequest request;
+    request.set_store(options->store);
+    request.set_instance_id(options->instance);
+    request.set_id(options->id);
+    v1::Backup answer;
+    if (!session.Call<v1::BackupService>(&v1::BackupService::Stub::Get, request, answer)) return;
+    session.Show(answer, [&] {
+      std::string names;
+      for (const v1::BackupStream& stream : answer.streams()) names += stream.name() + "\n";
+      return names;
+    });
+  });
+}
+
 void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& options,
                        const std::function<CLI::App*(const char*, const char*)>& add) {
   CLI::App* verify = add("verify",
-                         "read all of one and hold it against its checksums, without restoring it; "
-                         "says every object that is bad");
+                         "read all of one and hold it against its checksums; says every object "
+                         "that is bad");
   verify->add_option("ID", options->id, "which")->required();
+  verify->add_flag("--restore", options->verify_restore,
+                   "restore it into a scratch server beside the running one, and let the server "
+                   "look at all of its data");
+  verify->add_flag("--accept-unencrypted", options->accept_unencrypted,
+                   "with --restore: also one that is not encrypted");
   verify->callback([&session, options] {
     v1::VerifyBackupRequest request;
     request.set_request_id(session.RequestId());
     request.set_store(options->store);
     request.set_id(options->id);
+    if (options->verify_restore) request.set_level(v1::VERIFY_LEVEL_RESTORE);
+    request.set_accept_unencrypted(options->accept_unencrypted);
     v1::Operation operation;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Verify, request, operation))
       session.Follow(operation);
@@ -129,24 +306,7 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   };
 
   CLI::App* create = add("create", "take one of all databases, or of some");
-  create->add_option("--database", options->databases, "only this one; may be repeated");
-  create->add_flag("--physical", options->physical,
-                   "the server's files as a whole, instead of SQL of each database");
-  create->add_option("--level", options->level, "zstd level, 1 to 19 (default 1)");
-  create->add_option("--parallel", options->parallel,
-                     "how many databases at a time, 1 to 16 (default 2)");
-  create->callback([&session, options] {
-    v1::CreateBackupRequest request;
-    request.set_request_id(session.RequestId());
-    request.set_store(options->store);
-    request.set_compression_level(options->level);
-    request.set_method(options->physical ? v1::BACKUP_METHOD_PHYSICAL : v1::BACKUP_METHOD_LOGICAL);
-    request.set_parallel(options->parallel);
-    for (const std::string& name : options->databases) request.add_databases(name);
-    v1::Operation operation;
-    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Create, request, operation))
-      session.Follow(operation);
-  });
+  AddCreateCommand(*create, session, options);
 
   CLI::App* restore = add("restore",
                           "load databases out of a logical backup, only such as do not exist; or "
@@ -168,6 +328,9 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   restore->add_option("--parallel", options->parallel,
                       "how many databases at a time, 1 to 16 (default 2)");
   restore->add_option("--instance", options->instance, "the id of another instance, whose it is");
+  restore->add_flag("--accept-unencrypted", options->accept_unencrypted,
+                    "take one that is not encrypted, though this agent's are: whoever can write to "
+                    "the store could have made it");
   restore->callback([&session, options] {
     if (options->restore_as.size() > options->databases.size())
       throw CLI::ValidationError("--as", "there is no --database that it belongs to");
@@ -192,6 +355,7 @@ void AddBackupCommands(CLI::App& app, Session& session) {
     }
   });
 
+  AddCatCommand(session, options, add);
   AddUpkeepCommands(session, options, add);
 
   CLI::App* remove = add("delete", "remove one from its store");

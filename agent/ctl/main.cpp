@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   dbagent::ctl::AddGrantCommands(app, session);
   dbagent::ctl::AddOperationCommands(app, session);
   dbagent::ctl::AddBackupCommands(app, session);
+  dbagent::ctl::AddKeyCommands(app, session);
   dbagent::ctl::AddConfigCommands(app, session);
   dbagent::ctl::AddCompletionCommand(app, session);
   try {

@@ -1,3 +1,5 @@
+#include "agent/base/bytes.h"
+#include "agent/base/quantity.h"
 #include "agent/ctl/session.h"
 #include "dbagent/v1/operation.grpc.pb.h"
 
@@ -31,13 +33,17 @@ std::string OperationDetails(const v1::Operation& operation) {
   if (!operation.backup_id().empty()) table.Add({"backup", operation.backup_id()});
   table.Add({"progress", fmt::format("{:.0f} % {}", operation.progress().percent(),
                                      operation.progress().step())});
+  if (operation.progress().bytes_per_second_limit() > 0) {
+    table.Add({"limit", FormatBytes(operation.progress().bytes_per_second_limit()) + "/s"});
+  }
   if (operation.has_error()) {
     table.Add({"error", operation.error().message()});
     table.Add({"reason", operation.error().reason()});
     if (!operation.error().hint().empty()) table.Add({"hint", operation.error().hint()});
   }
   for (const std::string& note : operation.notes()) table.Add({"note", note});
-  return table.ToString();
+  if (operation.progress().stages().empty()) return table.ToString();
+  return table.ToString() + "\n" + StageTable(operation.progress().stages());
 }
 
 struct ListOptions {
@@ -100,6 +106,22 @@ void AddOperationCommands(CLI::App& app, Session& session) {
     v1::Operation answer;
     if (session.Call<v1::OperationService>(&v1::OperationService::Stub::Cancel, request, answer))
       session.Follow(answer);
+  });
+  auto rate = std::make_shared<std::string>();
+  CLI::App* throttle = operation->add_subcommand(
+      "throttle", "change how much a running backup reads from the server a second");
+  throttle->add_option("ID", *id, "which")->required();
+  throttle->add_option("RATE", *rate, "like 50MiB; 0: no limit")->required();
+  throttle->callback([&session, id, rate] {
+    const std::optional<WideInteger> bytes = ParseQuantity(*rate, "B");
+    if (!bytes || *bytes < 0)
+      throw CLI::ValidationError("RATE", "'" + *rate + "' is no size; write it like 50MiB");
+    v1::ThrottleOperationRequest request;
+    request.set_id(*id);
+    request.set_bytes_per_second(static_cast<std::uint64_t>(*bytes));
+    v1::Operation answer;
+    if (session.Call<v1::OperationService>(&v1::OperationService::Stub::Throttle, request, answer))
+      session.Show(answer, [&] { return OperationDetails(answer); });
   });
   CLI::App* watch = operation->add_subcommand("watch", "follow one to its end");
   watch->add_option("ID", *id, "which")->required();

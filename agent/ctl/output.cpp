@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "agent/base/bytes.h"
+
 namespace dbagent::ctl {
 namespace {
 
@@ -90,6 +92,16 @@ int ShowError(const Status& status, bool json) {
   }
   if (status.reason() == "USAGE") return kUsage;
   return status.reason() == "AGENT_UNREACHABLE" ? kUnreachable : kFailed;
+}
+
+std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StageFigures>& stages) {
+  Table table({"STAGE", "THREADS", "BYTES", "BUSY", "WAITED"});
+  for (const v1::StageFigures& stage : stages) {
+    table.Add({stage.name(), std::to_string(stage.threads()), FormatBytes(stage.bytes()),
+               fmt::format("{:.2f} s", stage.busy_seconds()),
+               fmt::format("{:.2f} s", stage.waited_seconds())});
+  }
+  return table.ToString();
 }
 
 }  // namespace dbagent::ctl

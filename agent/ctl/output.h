@@ -7,6 +7,7 @@
 
 #include "agent/base/status.h"
 #include "dbagent/v1/common.pb.h"
+#include "dbagent/v1/operation.pb.h"
 
 namespace dbagent::ctl {
 
@@ -40,5 +41,8 @@ std::string ShowTime(std::int64_t seconds);
 // that fits.
 int ShowError(const Status& status, bool json);
 Status ItemError(const v1::Error& error);
+
+// What each stage of a backup's pipeline did.
+std::string StageTable(const google::protobuf::RepeatedPtrField<v1::StageFigures>& stages);
 
 }  // namespace dbagent::ctl

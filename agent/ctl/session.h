@@ -85,6 +85,7 @@ void AddUserCommands(CLI::App& app, Session& session);
 void AddGrantCommands(CLI::App& app, Session& session);
 void AddOperationCommands(CLI::App& app, Session& session);
 void AddBackupCommands(CLI::App& app, Session& session);
+void AddKeyCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);
 void AddCompletionCommand(CLI::App& app, Session& session);
 

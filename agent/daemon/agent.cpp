@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/backup/key_files.h"
 #include "agent/daemon/module_loader.h"
 #include "agent/os/direct_host.h"
 #include "agent/telemetry/log.h"
@@ -75,18 +76,24 @@ Status Agent::OpenDatastore() {
                    LoadDriver(settings_.datastore.module_directory, settings_.datastore.driver));
   RETURN_IF_ERROR(os::MakeDirectories(settings_.runtime_directory, 0700));
   ASSIGN_OR_RETURN(std::string user, OwnUserName());
-  const datastore::ServerSettings server{volume_,
-                                         settings_.runtime_directory,
-                                         settings_.datastore.programs,
-                                         OwnPrograms(),
-                                         std::move(user),
-                                         settings_.datastore.port,
-                                         settings_.datastore.bind_addresses,
-                                         settings_.datastore.allow_unknown_major};
-  ASSIGN_OR_RETURN(const datastore::DatastoreInfo info, driver_->Detect(server));
-  host_ = os::MakeDirectHost({volume_, driver_->Tools(server, info), LogServerEvent});
-  datastore_ = driver_->Open(server, info, *host_);
+  const datastore::ServerSettings& server = server_settings_.emplace(datastore::ServerSettings{
+      volume_, settings_.runtime_directory, settings_.datastore.programs, OwnPrograms(),
+      std::move(user), settings_.datastore.port, settings_.datastore.bind_addresses,
+      settings_.datastore.allow_unknown_major});
+  ASSIGN_OR_RETURN(info_, driver_->Detect(server));
+  host_ = os::MakeDirectHost({volume_, driver_->Tools(server, info_), LogServerEvent});
+  datastore_ = driver_->Open(server, info_, *host_);
   return host_->TakeOver();
+}
+
+workflows::ScratchParts Agent::OpenScratch() const {
+  const datastore::ServerSettings scratch = datastore::ScratchOf(*server_settings_);
+  workflows::ScratchParts parts{scratch.volume, scratch.runtime_directory, nullptr, nullptr};
+  // what becomes of the server is the verification's to tell
+  parts.host = os::MakeDirectHost({scratch.volume, driver_->Tools(scratch, info_), nullptr,
+                                   static_cast<int>(settings_.limits.scratch_nice)});
+  parts.datastore = driver_->Open(scratch, info_, *parts.host);
+  return parts;
 }
 
 Status Agent::OpenOperations() {
@@ -96,16 +103,20 @@ Status Agent::OpenOperations() {
                                      .on_finished = OperationFinished}));
   monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
   context_ = std::make_unique<workflows::Context>(
-      workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_});
+      workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_,
+                         [this] { return OpenScratch(); }});
   configurations_ = std::make_unique<workflows::Configurations>(*context_);
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
-  backups_ = std::make_unique<workflows::Backups>(*context_, *configurations_);
+  ASSIGN_OR_RETURN(backup::KeyRing keys, backup::LoadKeyRing(settings_.encryption));
+  backups_ = std::make_unique<workflows::Backups>(*context_, *configurations_, std::move(keys));
+  keys_ = std::make_unique<workflows::Keys>(*context_, *backups_);
   instances_ = std::make_unique<workflows::Instances>(*context_, *databases_, *users_, *backups_,
                                                       *configurations_);
   configurations_->RegisterRecovery();
   databases_->RegisterRecovery();
   backups_->RegisterRecovery();
+  keys_->RegisterRecovery();
   users_->RegisterRecovery();
   instances_->RegisterRecovery();
   return operations_->StartRecovery();
@@ -120,7 +131,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   agent->configurations_->StartGuard();
   agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
       rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_,
-                     *agent->backups_, *agent->configurations_});
+                     *agent->backups_, *agent->configurations_, *agent->keys_});
   ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
   // gRPC's health follows the monitor; SetServingStatus does not block
   const auto tell_health = [agent = agent.get()](v1::InstanceState state) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "agent/config/settings.h"
 #include "agent/rpc/server.h"
@@ -8,6 +9,7 @@
 #include "agent/workflows/databases.h"
 #include "agent/workflows/instance_monitor.h"
 #include "agent/workflows/instances.h"
+#include "agent/workflows/keys.h"
 #include "agent/workflows/users.h"
 
 namespace dbagent::daemon {
@@ -29,12 +31,15 @@ class Agent {
       : settings_(std::move(settings)), volume_(settings_.volume) {}
   Status LockVolume();
   Status OpenDatastore();
+  workflows::ScratchParts OpenScratch() const;
   Status OpenOperations();
 
   const config::Settings settings_;
   const os::Volume volume_;
   UniqueFd volume_lock_;
   std::unique_ptr<datastore::Driver> driver_;
+  std::optional<datastore::ServerSettings> server_settings_;
+  datastore::DatastoreInfo info_;
   std::unique_ptr<os::InstanceHost> host_;
   std::unique_ptr<datastore::Datastore> datastore_;
   std::unique_ptr<operations::Operations> operations_;
@@ -45,6 +50,7 @@ class Agent {
   std::unique_ptr<workflows::Users> users_;
   std::unique_ptr<workflows::Instances> instances_;
   std::unique_ptr<workflows::Backups> backups_;
+  std::unique_ptr<workflows::Keys> keys_;
   std::unique_ptr<rpc::Workflows> rpc_workflows_;
   std::unique_ptr<rpc::Server> server_;
   std::shared_ptr<void> health_subscription_;

@@ -28,16 +28,21 @@ constexpr Kind kKinds[] = {
     {"user.revoke", kShared, "", kNone, "user", kExclusive, false},
     {"user.enable_root", kShared, "", kNone, "user", kExclusive, false},
     {"user.disable_root", kShared, "", kNone, "user", kExclusive, false},
-    {"backup.create", kShared, "backups", kExclusive, "database", kShared, true},
+    {"backup.create", kShared, "backups", kExclusive, "database", kShared, true, true},
+    // its last part is a verification by restore
+    {"backup.create_verified", kShared, "backups", kExclusive, "database", kShared, true, true,
+     true},
     {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true},
     {"backup.restore_users", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true},
     {"backup.delete", kNone, "backups", kExclusive, "backup", kExclusive, false},
     {"backup.verify", kNone, "", kNone, "backup", kShared, true},
+    {"backup.verify_restore", kNone, "", kNone, "backup", kShared, true, false, true},
     // one change of the configuration at a time; what needs no restart goes beside a backup
     {"configuration.apply", kShared, "configuration", kExclusive, "", kNone, false},
     {"configuration.apply_restart", kExclusive, "configuration", kExclusive, "", kNone, false},
     {"configuration.settle", kExclusive, "configuration", kExclusive, "", kNone, false},
+    {"keys.rotate", kNone, "backups", kExclusive, "", kNone, true},
     {"backup.sweep", kNone, "backups", kExclusive, "", kNone, true},
 };
 }  // namespace

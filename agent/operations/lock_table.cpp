@@ -23,9 +23,10 @@ bool Meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
 Status LockTable::Acquire(const std::string& operation_id, const Kind& kind,
                           const std::vector<std::string>& targets) {
   for (const auto& [holder, held] : held_) {
+    if (holder == operation_id) continue;
     const Kind& other = *held.kind;
     const bool conflict =
-        Excludes(kind.instance, other.instance) ||
+        Excludes(kind.instance, other.instance) || (kind.scratch && other.scratch) ||
         (kind.area == other.area && Excludes(kind.area_mode, other.area_mode)) ||
         (kind.target_space == other.target_space && Excludes(kind.target_mode, other.target_mode) &&
          Meet(targets, held.targets));
@@ -39,8 +40,13 @@ Status LockTable::Acquire(const std::string& operation_id, const Kind& kind,
                   "`), or cancel it, then repeat the call")
         .AsRetryable();
   }
-  held_[operation_id] = {&kind, targets};
+  Hold(operation_id, kind, targets);
   return Ok();
+}
+
+void LockTable::Hold(const std::string& operation_id, const Kind& kind,
+                     const std::vector<std::string>& targets) {
+  held_[operation_id] = {&kind, targets};
 }
 
 void LockTable::Release(const std::string& operation_id) {

@@ -14,8 +14,12 @@ namespace dbagent::operations {
 class LockTable {
  public:
   // ABORTED LOCK_HELD with the holder's operation id in metadata `operation`. All locks or none.
+  // One that has some has these instead, or after an error what it had.
   Status Acquire(const std::string& operation_id, const Kind& kind,
                  const std::vector<std::string>& targets);
+  // Of operations that an earlier life of the agent ran beside each other.
+  void Hold(const std::string& operation_id, const Kind& kind,
+            const std::vector<std::string>& targets);
   void Release(const std::string& operation_id);
 
  private:

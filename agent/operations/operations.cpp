@@ -20,6 +20,7 @@ struct Operations::Live {
   std::shared_ptr<StopSwitch> stop = std::make_shared<StopSwitch>();
   std::unique_ptr<ProgressMeter> progress;
   Deadline deadline = Deadline::Never();
+  RateLimit rate;
 };
 
 class Operations::RunningImpl : public Running {
@@ -33,6 +34,7 @@ class Operations::RunningImpl : public Running {
   const std::string& id() const override { return live_->record.id; }
   const std::string& kind() const override { return live_->record.kind; }
   const std::string& plan() const override { return live_->record.plan; }
+  RateLimit& rate() override { return live_->rate; }
 
   Status SavePlan(std::string plan) override {
     Record copy;
@@ -42,6 +44,10 @@ class Operations::RunningImpl : public Running {
       copy = live_->record;
     }
     return owner_.journal_->Put(copy);
+  }
+  Status ChangeLocks(const std::string& kind, const std::vector<std::string>& targets) override {
+    const std::lock_guard lock(owner_.mutex_);
+    return owner_.locks_.Acquire(live_->record.id, *FindKind(kind), targets);
   }
   void SetResult(std::string result, bool secret) override {
     const std::lock_guard lock(owner_.mutex_);
@@ -111,6 +117,7 @@ std::string Operations::RequestDigest(const Spec& spec) const {
 Record Operations::Snapshot(const Live& live) const {
   Record record = live.record;
   record.progress = live.progress->Read();
+  record.progress.rate_limit = live.rate.bytes_per_second();
   return record;
 }
 
@@ -300,7 +307,7 @@ Status Operations::StartRecovery() {
     RETURN_IF_ERROR(journal_->Put(record));
     live->record = std::move(record);
     live->progress = std::make_unique<ProgressMeter>([this, id = live->record.id] { Notify(id); });
-    RETURN_IF_ERROR(locks_.Acquire(live->record.id, *live->kind, live->record.targets));
+    locks_.Hold(live->record.id, *live->kind, live->record.targets);
     live_[live->record.id] = live;
   }
   if (live_.empty()) return Ok();
@@ -414,6 +421,24 @@ Result<Record> Operations::Cancel(const std::string& id) {
     live->stop->RequestStop(StopReason::kCancelled);  // outside the lock: stop callbacks run here
     Notify(id);
   }
+  return Get(id);
+}
+
+Result<Record> Operations::Throttle(const std::string& id, std::uint64_t bytes_per_second) {
+  std::shared_ptr<Live> live;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = live_.find(id); found != live_.end()) live = found->second;
+  }
+  if (!live || !live->kind->throttled) {
+    ASSIGN_OR_RETURN(const Record record, Get(id));
+    return Error(Code::kFailedPrecondition, "NOT_THROTTLABLE",
+                 "operation '{}' ({}) cannot be throttled: {}", id, record.kind,
+                 HasEnded(record.state) ? "it has ended" : "it has no limit of its rate")
+        .WithHint("a backup can, while it runs");
+  }
+  live->rate.Set(bytes_per_second);
+  Notify(id);
   return Get(id);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/base/op_context.h"
+#include "agent/base/rate_limit.h"
 #include "agent/base/result.h"
 #include "agent/operations/journal.h"
 #include "agent/operations/lock_table.h"
@@ -28,12 +29,17 @@ class Running {
   virtual const OpContext& ctx() const = 0;
   virtual const std::string& id() const = 0;
   virtual const std::string& kind() const = 0;
+  // How fast it may read; Operations::Throttle changes it.
+  virtual RateLimit& rate() = 0;
   // The plan as journalled: what the body saved, or, in recovery, what the killed life had saved
   // last.
   virtual const std::string& plan() const = 0;
   // Journals what recovery will need; durable when it answers OK. Call it before the action it
   // speaks of. Never a secret.
   virtual Status SavePlan(std::string plan) = 0;
+  // From here on it has the locks of another kind instead of its own. LOCK_HELD: then nothing
+  // changed. A recovery has those of its own kind again.
+  virtual Status ChangeLocks(const std::string& kind, const std::vector<std::string>& targets) = 0;
   virtual void SetResult(std::string result, bool secret = false) = 0;
   virtual void SetBackupId(std::string id) = 0;
   virtual void AddNote(std::string note) = 0;
@@ -89,6 +95,8 @@ class Operations {
   Result<Record> Get(const std::string& id);                   // OPERATION_NOT_FOUND
   Result<std::vector<Record>> List(const ListFilter& filter);  // newest first, with live progress
   Result<Record> Cancel(const std::string& id);                // NOT_CANCELLABLE
+  // From now on at most so many bytes a second, 0: as many as come. NOT_THROTTLABLE.
+  Result<Record> Throttle(const std::string& id, std::uint64_t bytes_per_second);
   // `changed` is called (from any thread, never under a lock of ours, must not block) when the
   // operation changes. The subscription ends with the returned object.
   std::shared_ptr<void> Subscribe(const std::string& id, std::function<void()> changed);

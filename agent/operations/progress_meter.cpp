@@ -58,6 +58,12 @@ void ProgressMeter::Say(std::string_view line) {
   changed_();
 }
 
+// Told with the next bytes: stages change with every one.
+void ProgressMeter::ShowStages(std::vector<StageFigures> stages) {
+  const std::lock_guard lock(mutex_);
+  progress_.stages = std::move(stages);
+}
+
 Progress ProgressMeter::Read() const {
   const std::lock_guard lock(mutex_);
   return progress_;

@@ -21,6 +21,7 @@ class ProgressMeter : public ProgressSink {
   void SetTotalBytes(std::uint64_t bytes) override;
   void AddBytes(std::uint64_t bytes) override;
   void Say(std::string_view line) override;
+  void ShowStages(std::vector<StageFigures> stages) override;
   Progress Read() const;
 
  private:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/base/ids.h"
+#include "agent/base/op_context.h"
 #include "agent/base/status.h"
 
 namespace dbagent::operations {
@@ -41,6 +42,8 @@ struct Progress {
   std::uint64_t bytes_done = 0, bytes_total = 0;
   double bytes_per_second = 0;
   std::string line;
+  std::vector<StageFigures> stages;
+  std::uint64_t rate_limit = 0;  // bytes a second; 0: none
 };
 
 // An operation as the journal has it; progress lives in memory only.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct ChildSpec {
   // A tool dies with the agent (its own session, PR_SET_PDEATHSIG from a thread that lives as long
   // as the process); a server does not (setsid only).
   bool outlive_agent = false;
+  // It yields to everything else, with this nice value (priority.h).
+  std::optional<int> background_nice;
   // Called in the parent with the child's pid before the child may exec; an error ends the child
   // unexecuted. Here the pid is written down, so that no crash of ours can leave a process that
   // nobody knows of.

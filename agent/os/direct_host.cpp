@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "agent/os/process.h"
 #include "agent/os/process_ledger.h"
 #include "agent/os/server_supervisor.h"
 #include "agent/os/tool_command.h"
@@ -55,7 +56,9 @@ class DirectHost : public InstanceHost {
       : volume_(std::move(options.volume)),
         table_(std::move(options.table)),
         ledger_(volume_.agent() / "children"),
-        server_(volume_.agent() / "server", table_.server, std::move(options.on_event)) {}
+        server_(volume_.agent() / "server", table_.server, std::move(options.on_event),
+                options.transient_nice),
+        transient_nice_(options.transient_nice) {}
 
   Result<Generation> MakeGeneration() override;
   Status SwitchGeneration(std::uint64_t number) override;
@@ -78,6 +81,7 @@ class DirectHost : public InstanceHost {
   const ProcessLedger ledger_;
   std::mutex generations_;
   ServerSupervisor server_;
+  const std::optional<int> transient_nice_;
 };
 
 Result<Generation> DirectHost::MakeGeneration() {
@@ -134,6 +138,7 @@ Result<std::unique_ptr<ChildProcess>> DirectHost::RunTool(const ToolCall& call) 
   spec.stdin_fd = call.stdin_fd;
   spec.stdout_fd = call.stdout_fd;
   spec.more_fds = call.more_fds;
+  spec.background_nice = transient_nice_;
   ASSIGN_OR_RETURN(spec.arguments, ToolArguments(*tool, call.parameters, volume_));
   pid_t recorded = 0;
   spec.before_exec = [&](pid_t pid) {
@@ -154,6 +159,12 @@ Result<std::unique_ptr<ChildProcess>> DirectHost::RunTool(const ToolCall& call) 
 
 std::unique_ptr<InstanceHost> MakeDirectHost(DirectHostOptions options) {
   return std::make_unique<DirectHost>(std::move(options));
+}
+
+Status DiscardVolume(const Volume& volume, Deadline deadline) {
+  RETURN_IF_ERROR(ProcessLedger(volume.agent() / "children").EndAll(deadline));
+  RETURN_IF_ERROR(KillProcessesIn(volume.root(), deadline));
+  return RemoveTree(volume.root());
 }
 
 }  // namespace dbagent::os

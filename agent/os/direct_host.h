@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/os/instance_host.h"
@@ -21,6 +22,9 @@ struct DirectHostOptions {
   ToolTable table;
   std::function<void(const ServerEvent&)>
       on_event;  // called from the supervising thread; must not block
+  // Set: a transient host. All that it runs, the server too, ends with the agent and yields to
+  // everything else, with this nice value.
+  std::optional<int> transient_nice = {};
 };
 
 // Direct mode: the agent is the datastore's own user, everything happens in process, service
@@ -31,5 +35,9 @@ struct DirectHostOptions {
 // exec, so none is ever unknown. The server outlives the host: destroying the host leaves it
 // running and forgets it.
 std::unique_ptr<InstanceHost> MakeDirectHost(DirectHostOptions options);
+
+// Removes a volume of a transient host that is gone, with its agent or without, after ending what
+// still works on it. Nothing there is fine. PROCESS_STAYS.
+Status DiscardVolume(const Volume& volume, Deadline deadline);
 
 }  // namespace dbagent::os

@@ -13,6 +13,8 @@
 #include <mutex>
 #include <thread>
 
+#include "agent/os/priority.h"
+
 namespace dbagent::os {
 namespace {
 
@@ -75,6 +77,7 @@ void ArrangeDescriptors(ForkPlan& plan) {
     if (getppid() != agent) _exit(127);  // it died before prctl
   }
   ResetSignals();
+  if (plan.background_nice) YieldToOthers(*plan.background_nice);
   ArrangeDescriptors(plan);
   char permission = 0;
   ssize_t got = 0;

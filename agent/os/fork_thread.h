@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct ForkPlan {
   int permission = -1;
   int report = -1;
   bool die_with_agent = true;
+  std::optional<int> background_nice;
 };
 
 // What the child reports when it cannot become the program.

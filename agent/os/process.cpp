@@ -132,6 +132,25 @@ Status KillSession(pid_t session, Deadline deadline) {
   }
 }
 
+Status KillProcessesIn(const Path& directory, Deadline deadline) {
+  std::error_code error;
+  const Path real = std::filesystem::canonical(directory, error);
+  if (error) return Ok();  // there is none, so nobody is in it
+  const std::string below = real.native() + "/";
+  for (;;) {
+    ASSIGN_OR_RETURN(std::vector<ProcessFacts> inside, AllProcesses());
+    std::erase_if(inside, [&](const ProcessFacts& process) {
+      if (process.pid == getpid()) return true;
+      // that of another user's process cannot be read
+      const Path at =
+          std::filesystem::read_symlink("/proc/" + std::to_string(process.pid) + "/cwd", error);
+      return error || !(at.native() + "/").starts_with(below);
+    });
+    if (inside.empty()) return Ok();
+    RETURN_IF_ERROR(KillAll(inside, deadline));
+  }
+}
+
 Result<std::uint64_t> ProcessStartTime(pid_t pid) {
   const std::optional<ProcessFacts> facts = ReadProcess(pid);
   if (!facts) {

@@ -9,6 +9,7 @@
 #include "agent/base/op_context.h"
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
+#include "agent/os/files.h"
 
 // Processes that need not be children of ours, as /proc shows them. Threads: any.
 namespace dbagent::os {
@@ -40,5 +41,8 @@ Result<std::vector<ProcessFacts>> Descendants(pid_t root);
 Status KillAll(const std::vector<ProcessFacts>& processes, Deadline deadline);
 // The same for every process of a session, those that appear meanwhile too.
 Status KillSession(pid_t session, Deadline deadline);
+// The same for every process of this user whose working directory is `directory` or below it: a
+// database server's own processes, whoever their parent is by now.
+Status KillProcessesIn(const Path& directory, Deadline deadline);
 
 }  // namespace dbagent::os

@@ -52,10 +52,12 @@ std::string ProgramOf(pid_t pid) {
 }  // namespace
 
 ServerSupervisor::ServerSupervisor(Path record, ServerDefinition definition,
-                                   std::function<void(const ServerEvent&)> on_event)
+                                   std::function<void(const ServerEvent&)> on_event,
+                                   std::optional<int> transient_nice)
     : record_path_(std::move(record)),
       definition_(std::move(definition)),
-      on_event_(std::move(on_event)) {}
+      on_event_(std::move(on_event)),
+      transient_nice_(transient_nice) {}
 
 ServerSupervisor::~ServerSupervisor() {
   {
@@ -231,7 +233,8 @@ Status ServerSupervisor::Spawn() {
   spec.environment = definition_.command.environment;
   spec.stdout_fd = log.get();
   spec.stderr_fd = log.get();
-  spec.outlive_agent = true;
+  spec.outlive_agent = !transient_nice_;
+  spec.background_nice = transient_nice_;
   spec.before_exec = [&](pid_t pid) { return Save(pid); };
   ASSIGN_OR_RETURN(SpawnedProcess spawned, SpawnProcess(spec));
   process_ = Process{spawned.pid, std::move(spawned.pid_fd), true};

@@ -23,8 +23,10 @@ namespace dbagent::os {
 // server running.
 class ServerSupervisor {
  public:
+  // `transient_nice`: DirectHostOptions says what that is.
   ServerSupervisor(Path record, ServerDefinition definition,
-                   std::function<void(const ServerEvent&)> on_event);
+                   std::function<void(const ServerEvent&)> on_event,
+                   std::optional<int> transient_nice = {});
   ~ServerSupervisor();
 
   Status Start();
@@ -60,6 +62,7 @@ class ServerSupervisor {
   const Path record_path_;
   const ServerDefinition definition_;
   const std::function<void(const ServerEvent&)> on_event_;
+  const std::optional<int> transient_nice_;
 
   std::mutex control_;  // one Start, Stop or TakeOver at a time; taken before mutex_
   std::mutex mutex_;    // of all below

@@ -11,6 +11,7 @@
 
 #include "agent/os/files.h"
 #include "agent/os/fork_thread.h"
+#include "agent/os/priority.h"
 #include "agent/os/process.h"
 
 namespace dbagent::os {
@@ -135,7 +136,8 @@ Result<SpawnedProcess> SpawnProcess(const ChildSpec& spec) {
                                 {2, spec.stderr_fd < 0 ? errors.write_end.get() : spec.stderr_fd}},
                 .permission = permission.read_end.get(),
                 .report = report.write_end.get(),
-                .die_with_agent = !spec.outlive_agent};
+                .die_with_agent = !spec.outlive_agent,
+                .background_nice = spec.background_nice};
   for (const auto& [target, source] : spec.more_fds) plan.descriptors.emplace_back(target, source);
 
   SpawnedProcess process;
@@ -146,7 +148,10 @@ Result<SpawnedProcess> SpawnProcess(const ChildSpec& spec) {
                          ? Permit(spec, process.pid, permission, report)
                          : Error(Code::kResourceExhausted, "SPAWN_FAILED", "unable to run {}: {}",
                                  spec.name, std::strerror(errno));
-  if (permitted.ok()) return process;
+  if (permitted.ok()) {
+    if (spec.background_nice) YieldFurther(process.pid, *spec.background_nice);
+    return process;
+  }
   EndUnexecuted(process.pid);
   return permitted;
 }

@@ -31,6 +31,8 @@ class Volume {
   Path agent() const { return root_ / "agent"; }
   Path config() const { return root_ / "config"; }
   Path generations() const { return root_ / "generations"; }
+  // The root of another volume, there only while a backup is verified by restoring it.
+  Path scratch() const { return root_ / "scratch"; }
   Generation generation(std::uint64_t number) const;
 
   // Makes agent/ (0700), config/ (0755) and generations/ (0755) where they are missing. Idempotent.

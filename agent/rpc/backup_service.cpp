@@ -1,4 +1,6 @@
+#include "agent/rpc/piece_reactor.h"
 #include "agent/rpc/services.h"
+#include "agent/workflows/backup_reading.h"
 #include "agent/workflows/backups.h"
 #include "dbagent/v1/backup.grpc.pb.h"
 
@@ -7,6 +9,11 @@ namespace {
 
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
+using PieceStream = PieceReactor<v1::BackupPiece>;
+
+// Each may keep a thread of the pool for as long as a store takes.
+constexpr std::uint32_t kReadsAtOnce = 2;
+constexpr std::string_view kRead = "BackupService/Read";
 
 class BackupServiceImpl : public v1::BackupService::CallbackService {
  public:
@@ -55,10 +62,44 @@ class BackupServiceImpl : public v1::BackupService::CallbackService {
         context, "BackupService/List", request, response,
         [this](const auto& call, const auto& r) { return backups_.List(call, r); });
   }
+  grpc::ServerWriteReactor<v1::BackupPiece>* Read(CallbackServerContext* context,
+                                                  const v1::ReadBackupRequest* request) override {
+    workflows::Call call;
+    Result<std::shared_ptr<Gate::Place>> place = gate_.Enter(*context, kRead, call);
+    if (!place.ok()) return PieceStream::Refuse(gate_, place.status());
+    const auto audit = [caller = call.caller](const Status& outcome) {
+      Gate::Audit(kRead, caller, outcome, {});
+    };
+    const auto one_of_few = std::make_shared<Gate::Place>(reads_);
+    if (reads_ > kReadsAtOnce) {
+      const Status busy = Error(Code::kResourceExhausted, "TOO_BUSY",
+                                "{} streams of backups are being read, the limit", kReadsAtOnce)
+                              .WithHint("repeat the call when one of them has ended")
+                              .AsRetryable();
+      audit(busy);
+      return PieceStream::Refuse(gate_, busy);
+    }
+    const auto stop = std::make_shared<StopSwitch>();
+    const auto next = [this, stop, place = *place, one_of_few, request = *request,
+                       reading = std::shared_ptr<workflows::BackupReading>()](
+                          v1::BackupPiece& piece) mutable -> Result<bool> {
+      // gRPC stops it at the caller's deadline
+      const OpContext ctx(stop, Deadline::Never(), {}, nullptr);
+      if (reading == nullptr) {
+        ASSIGN_OR_RETURN(reading, backups_.Read(ctx, request));
+      }
+      ASSIGN_OR_RETURN(*piece.mutable_data(), reading->Next(ctx));
+      return !piece.data().empty();
+    };
+    PieceStream* const reactor = PieceStream::Make(gate_, stop, next, audit);
+    reactor->Begin();
+    return reactor;
+  }
 
  private:
   Gate& gate_;
   workflows::Backups& backups_;
+  std::atomic<std::uint32_t> reads_ = 0;
 };
 
 }  // namespace

@@ -29,6 +29,15 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
         context, "OperationService/Cancel", request, response,
         [this](const auto&, const auto& r) { return Translate(operations_.Cancel(r.id())); });
   }
+  ServerUnaryReactor* Throttle(CallbackServerContext* context,
+                               const v1::ThrottleOperationRequest* request,
+                               v1::Operation* response) override {
+    return gate_.Unary<v1::ThrottleOperationRequest, v1::Operation>(
+        context, "OperationService/Throttle", request, response,
+        [this](const auto&, const auto& r) {
+          return Translate(operations_.Throttle(r.id(), r.bytes_per_second()));
+        });
+  }
   ServerUnaryReactor* List(CallbackServerContext* context, const v1::ListOperationsRequest* request,
                            v1::ListOperationsResponse* response) override {
     return gate_.Unary<v1::ListOperationsRequest, v1::ListOperationsResponse>(

@@ -26,6 +26,7 @@ Server::Server(const config::Settings& settings, const Workflows& workflows)
   services_.push_back(MakeOperationService(gate_, workflows));
   services_.push_back(MakeBackupService(gate_, workflows));
   services_.push_back(MakeConfigurationService(gate_, workflows));
+  services_.push_back(MakeKeyService(gate_, workflows));
 }
 
 Server::~Server() {

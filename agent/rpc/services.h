@@ -11,6 +11,7 @@ class Backups;
 class Configurations;
 class Databases;
 class Instances;
+class Keys;
 class Users;
 }  // namespace dbagent::workflows
 
@@ -23,6 +24,7 @@ struct Workflows {
   workflows::Users& users;
   workflows::Backups& backups;
   workflows::Configurations& configurations;
+  workflows::Keys& keys;
 };
 
 // The services of proto/dbagent/v1: they translate and pass on, nothing more.
@@ -31,6 +33,7 @@ std::unique_ptr<grpc::Service> MakeDatabaseService(Gate& gate, const Workflows& 
 std::unique_ptr<grpc::Service> MakeUserService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeBackupService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeConfigurationService(Gate& gate, const Workflows& workflows);
+std::unique_ptr<grpc::Service> MakeKeyService(Gate& gate, const Workflows& workflows);
 std::unique_ptr<grpc::Service> MakeOperationService(Gate& gate, const Workflows& workflows);
 
 }  // namespace dbagent::rpc

@@ -12,6 +12,12 @@ void BufferBudget::Share::Release() {
   owner_ = nullptr;
 }
 
+void BufferBudget::Share::Shrink(std::uint64_t bytes) {
+  if (owner_ == nullptr || bytes >= bytes_) return;
+  Share(owner_, bytes_ - bytes).Release();
+  bytes_ = bytes;
+}
+
 Result<BufferBudget::Share> BufferBudget::Take(const OpContext& ctx, std::uint64_t bytes) {
   if (bytes > total_) {
     return Error(Code::kResourceExhausted, "BUFFER_TOO_LARGE",
@@ -19,13 +25,23 @@ Result<BufferBudget::Share> BufferBudget::Take(const OpContext& ctx, std::uint64
         .WithHint("raise limits.stream_buffers in the settings");
   }
   std::unique_lock lock(mutex_);
-  while (free_ < bytes) {
-    RETURN_IF_ERROR(ctx.Poll());
+  // in the order in which they came: many small ones must not starve a large one
+  const auto turn = turns_.insert(turns_.end(), 0);
+  ++waiting_;
+  Status ended = Ok();
+  while (ended.ok() && (turn != turns_.begin() || free_ < bytes)) {
     const auto until =
         std::chrono::steady_clock::now() + ctx.deadline().Remaining(std::chrono::minutes(1));
-    freed_.wait_until(lock, ctx.stop(), until, [&] { return free_ >= bytes; });
+    freed_.wait_until(lock, ctx.stop(), until,
+                      [&] { return turn == turns_.begin() && free_ >= bytes; });
+    ended = ctx.Poll();
   }
-  free_ -= bytes;
+  --waiting_;
+  turns_.erase(turn);
+  if (ended.ok()) free_ -= bytes;
+  lock.unlock();
+  freed_.notify_all();
+  RETURN_IF_ERROR(std::move(ended));
   return Share(this, bytes);
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -21,15 +23,18 @@ class BufferBudget {
     Share() = default;
     Share(BufferBudget* owner, std::uint64_t bytes) : owner_(owner), bytes_(bytes) {}
     Share(Share&& other) noexcept
-        : owner_(std::exchange(other.owner_, nullptr)), bytes_(other.bytes_) {}
+        : owner_(std::exchange(other.owner_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
     Share& operator=(Share&& other) noexcept {
       Release();
       owner_ = std::exchange(other.owner_, nullptr);
-      bytes_ = other.bytes_;
+      bytes_ = std::exchange(other.bytes_, 0);
       return *this;
     }
     ~Share() { Release(); }
     void Release();
+    // Gives back what is beyond `bytes`.
+    void Shrink(std::uint64_t bytes);
+    std::uint64_t bytes() const { return bytes_; }
 
    private:
     BufferBudget* owner_ = nullptr;
@@ -40,12 +45,16 @@ class BufferBudget {
   // than there will ever be.
   Result<Share> Take(const OpContext& ctx, std::uint64_t bytes);
   std::uint64_t total() const { return total_; }
+  // Whether somebody waits: who holds bytes that he could send on should do so.
+  bool wanted() const { return waiting_ > 0; }
 
  private:
   const std::uint64_t total_;
   std::mutex mutex_;
   std::condition_variable_any freed_;
   std::uint64_t free_;
+  std::list<char> turns_;  // one for each that waits
+  std::atomic<int> waiting_ = 0;
 };
 
 }  // namespace dbagent::stream

@@ -5,31 +5,36 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/result.h"
+#include "agent/stream/buffer.h"
 #include "agent/stream/stream.h"
 
 namespace dbagent::stream {
 
-// A chunk is one whole zstd frame (RFC 8878) with its content checksum, its window at most 8 MiB,
-// so that reading one takes bounded memory too. One compressor or decompressor per thread; they
-// keep their memory between chunks.
+// zstd frames (RFC 8878) with their content checksum, their window at most 8 MiB, so that reading
+// one takes bounded memory too. One compressor or decompressor per thread; they keep their memory
+// between frames.
 inline constexpr int kLargestWindowLog = 23;
+inline constexpr int kLowestLevel = 1, kHighestLevel = 19;
 
 class FrameCompressor {
  public:
-  explicit FrameCompressor(int level);  // 1 to 19
-  Result<std::vector<std::byte>> Compress(Bytes source);
+  FrameCompressor();
+  // One frame, in a buffer of its size; `level` is one of zstd's, 1 to 19.
+  Result<Buffer> Compress(Bytes source, int level);
   static std::size_t LargestOutput(std::size_t source_bytes);
 
  private:
   std::unique_ptr<void, void (*)(void*)> context_;
+  Buffer scratch_;
 };
 
 class FrameDecompressor {
  public:
   FrameDecompressor();
-  // Writes the source bytes of one frame to `sink` piece by piece; answers how many there were.
-  // FRAME_CORRUPT (DATA_LOSS): not a frame, cut, its checksum or window wrong, or bytes after it.
-  Result<std::uint64_t> Decompress(const OpContext& ctx, Bytes frame, Sink& sink);
+  // Writes the source bytes of one or more frames, one after the other, to `sink` piece by piece;
+  // answers how many there were. FRAME_CORRUPT (DATA_LOSS): not a frame, cut, its checksum or
+  // window wrong.
+  Result<std::uint64_t> Decompress(const OpContext& ctx, Bytes frames, Sink& sink);
 
  private:
   std::unique_ptr<void, void (*)(void*)> context_;

@@ -5,6 +5,7 @@
 #include "agent/backup/layout.h"
 #include "agent/backup/lease.h"
 #include "agent/base/parallel.h"
+#include "agent/stream/zstd_frame.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
@@ -13,7 +14,6 @@ namespace dbagent::workflows {
 namespace {
 
 constexpr std::chrono::minutes kUndoBudget{5};
-constexpr std::uint32_t kDefaultLevel = 1, kHighestLevel = 19;
 constexpr std::size_t kPageOfAll = 1000;
 
 // Shows bytes as they are read from the dump.
@@ -30,49 +30,33 @@ class CountingSink : public stream::Sink {
   stream::Sink& inner_;
 };
 
-int Level(const v1::CreateBackupRequest& request) {
-  return static_cast<int>(request.compression_level() == 0 ? kDefaultLevel
-                                                           : request.compression_level());
-}
-
 // Each archive of a physical backup becomes a stream of the manifest.
 class StreamsOfArchives : public datastore::ArchiveWriter {
  public:
-  StreamsOfArchives(backup::Repository& repository, storage::ObjectStore& store,
-                    stream::BufferBudget& budget, internal::Manifest& manifest, int level)
-      : repository_(repository),
-        store_(store),
-        budget_(budget),
-        manifest_(manifest),
-        level_(level) {}
+  explicit StreamsOfArchives(BackupRun& run) : run_(run) {}
 
   Result<stream::Sink*> Begin(const OpContext& ctx, const std::string& name) override {
     RETURN_IF_ERROR(End(ctx));
-    manifest_.add_streams()->set_name(name);
     writer_ = std::make_unique<backup::ChunkWriter>(
-        ctx, store_, budget_,
-        backup::ChunkWriter::Options{repository_.Folder(manifest_.id()), Number(), level_, 2});
+        ctx, run_.pipeline,
+        backup::ChunkWriter::Options{
+            run_.folder, static_cast<std::uint64_t>(run_.manifest.streams_size()), run_.cipher});
+    run_.manifest.add_streams()->set_name(name);
     counting_ = std::make_unique<CountingSink>(*writer_);
     return counting_.get();
   }
 
   Status End(const OpContext& ctx) {
     if (writer_ == nullptr) return Ok();
-    ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks, writer_->Finish(ctx));
+    RETURN_IF_ERROR(
+        writer_->Finish(ctx, *run_.manifest.mutable_streams(run_.manifest.streams_size() - 1)));
     counting_.reset();
     writer_.reset();
-    return repository_.WriteIndexes(ctx, manifest_.id(), Number(), chunks,
-                                    *manifest_.mutable_streams(manifest_.streams_size() - 1));
+    return Ok();
   }
 
  private:
-  std::uint64_t Number() const { return static_cast<std::uint64_t>(manifest_.streams_size() - 1); }
-
-  backup::Repository& repository_;
-  storage::ObjectStore& store_;
-  stream::BufferBudget& budget_;
-  internal::Manifest& manifest_;
-  const int level_;
+  BackupRun& run_;
   std::unique_ptr<backup::ChunkWriter> writer_;
   std::unique_ptr<CountingSink> counting_;
 };
@@ -84,6 +68,24 @@ void Describe(const datastore::DatabaseInfo& info, internal::Database& out) {
   out.set_ctype(info.ctype);
   out.set_owner(info.owner);
   if (info.connection_limit) out.set_connection_limit(*info.connection_limit);
+}
+
+// How the backup was made, into the manifest and for people.
+void Report(const backup::Pipeline& pipeline, internal::Manifest& manifest,
+            operations::Running& running) {
+  const auto seconds = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration<double>(time).count();
+  };
+  for (const StageFigures& figures : pipeline.Figures()) {
+    internal::StageReport& stage = *manifest.add_stages();
+    stage.set_name(figures.name);
+    stage.set_threads(figures.threads);
+    stage.set_bytes(figures.bytes);
+    stage.set_busy_seconds(seconds(figures.busy));
+    stage.set_waited_seconds(seconds(figures.waited));
+  }
+  manifest.set_bottleneck(pipeline.Bottleneck());
+  running.AddNote("bottleneck: " + manifest.bottleneck());
 }
 
 }  // namespace
@@ -110,25 +112,22 @@ Result<std::vector<std::string>> Backups::WantedDatabases(
   }
 }
 
-Status Backups::DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
-                           std::uint64_t number, int level, internal::Stream& stream,
+Status Backups::DumpStream(const OpContext& ctx, BackupRun& run, std::uint64_t number,
+                           internal::Stream& stream,
                            const std::function<Status(stream::Sink&)>& dump) {
-  backup::Repository repository(*place.store, place.instance);
-  backup::ChunkWriter writer(ctx, *place.store, budget_,
-                             {repository.Folder(backup), number, level, 2});
+  backup::ChunkWriter writer(ctx, run.pipeline, {run.folder, number, run.cipher});
   CountingSink sink(writer);
   RETURN_IF_ERROR(dump(sink));
-  ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks, writer.Finish(ctx));
+  RETURN_IF_ERROR(writer.Finish(ctx, stream));
   KillPoint("backup.stream_dumped");
-  return repository.WriteIndexes(ctx, backup, number, chunks, stream);
+  return Ok();
 }
 
-Status Backups::DumpDatabase(const OpContext& ctx, const Place& place, const std::string& backup,
-                             std::uint64_t number, const std::string& database, int level,
-                             internal::Stream& stream) {
+Status Backups::DumpDatabase(const OpContext& ctx, BackupRun& run, std::uint64_t number,
+                             const std::string& database, internal::Stream& stream) {
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
   stream.set_name(backup::StreamNameOfDatabase(database));
-  return DumpStream(ctx, place, backup, number, level, stream,
+  return DumpStream(ctx, run, number, stream,
                     [&](stream::Sink& sink) -> Status {
                       ASSIGN_OR_RETURN(const datastore::DumpFacts facts,
                                        engine->Dump(ctx, database, sink));
@@ -139,21 +138,21 @@ Status Backups::DumpDatabase(const OpContext& ctx, const Place& place, const std
       .Wrap(fmt::format("unable to back up database '{}'", database));
 }
 
-Status Backups::RunDumps(const OpContext& ctx, const Place& place,
-                         const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
+Status Backups::RunDumps(const OpContext& ctx, BackupRun& run,
+                         const v1::CreateBackupRequest& request) {
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
   ASSIGN_OR_RETURN(const std::vector<std::string> wanted, WantedDatabases(ctx, request));
   ASSIGN_OR_RETURN(const datastore::LoadSequence sequence, engine->SequenceOf(ctx, wanted));
   const std::vector<std::string>& databases = sequence.databases;
+  internal::Manifest& manifest = run.manifest;
   manifest.set_load_one_by_one(sequence.one_by_one);
   ASSIGN_OR_RETURN(const unsigned at_a_time, AtATime(request.parallel()));
-  const int level = Level(request);
   ctx.BeginStep("dump", 95);
   // users first: one that goes away meanwhile is then rather too many than too few
   if (request.databases().empty()) {
     internal::Stream& users = *manifest.add_streams();
     users.set_name(backup::kUsersStream);
-    RETURN_IF_ERROR(DumpStream(ctx, place, manifest.id(), 0, level, users, [&](stream::Sink& sink) {
+    RETURN_IF_ERROR(DumpStream(ctx, run, 0, users, [&](stream::Sink& sink) {
                       return engine->DumpUsers(ctx, sink);
                     }).Wrap("unable to back up the users"));
   }
@@ -162,26 +161,70 @@ Status Backups::RunDumps(const OpContext& ctx, const Place& place,
   return ForEachParallel(
       ctx, databases.size(), at_a_time, [&](const OpContext& part, std::size_t i) {
         part.Say(fmt::format("database {} of {}: {}", i + 1, databases.size(), databases[i]));
-        return DumpDatabase(part, place, manifest.id(), first + i, databases[i], level,
+        return DumpDatabase(part, run, first + i, databases[i],
                             *manifest.mutable_streams(static_cast<int>(first + i)));
       });
 }
 
-Status Backups::RunPhysical(const OpContext& ctx, const Place& place,
-                            const v1::CreateBackupRequest& request, internal::Manifest& manifest) {
+Status Backups::RunPhysical(const OpContext& ctx, BackupRun& run) {
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   ctx.BeginStep("copy", 95);
   ASSIGN_OR_RETURN(const std::uint64_t bytes, engine->EstimateBytes(ctx));
   if (bytes > 0) ctx.SetTotalBytes(bytes);
-  backup::Repository repository(*place.store, place.instance);
-  StreamsOfArchives archives(repository, *place.store, budget_, manifest, Level(request));
+  StreamsOfArchives archives(run);
   Result<datastore::PhysicalFacts> facts = engine->Take(ctx, archives);
   if (!facts.ok()) return std::move(facts).status().Wrap("unable to back up the server's files");
   RETURN_IF_ERROR(archives.End(ctx));
   KillPoint("backup.files_copied");
-  for (internal::Stream& stream : *manifest.mutable_streams()) stream.set_tool(facts->tool);
-  manifest.mutable_notes()->insert(facts->notes.begin(), facts->notes.end());
+  for (internal::Stream& stream : *run.manifest.mutable_streams()) stream.set_tool(facts->tool);
+  run.manifest.mutable_notes()->insert(facts->notes.begin(), facts->notes.end());
   return Ok();
+}
+
+// The request's wishes over the settings'. VALUE_INVALID.
+Result<Backups::PipelineWishes> Backups::PipelineFor(const v1::CreateBackupRequest& request) const {
+  const config::BackupSettings& settings = context_.settings.backup;
+  const auto invalid = [](std::string_view field, auto value, auto least, auto most) {
+    return Error(Code::kInvalidArgument, "VALUE_INVALID", "{} is {}, {} to {} are allowed", field,
+                 value, least, most);
+  };
+  PipelineWishes wishes;
+  backup::PipelineOptions& options = wishes.options;
+  options.level = settings.compression_level;
+  options.adaptive = settings.adaptive_compression;
+  options.compress_threads = settings.compression_threads;
+  options.uploads = settings.uploads;
+  options.chunk_bytes = settings.chunk_bytes;
+  options.polite = settings.polite || request.polite();
+  wishes.rate = settings.rate;
+  if (request.compression_level() > 0) {
+    if (request.compression_level() > stream::kHighestLevel)
+      return invalid("compression_level", request.compression_level(), 1, stream::kHighestLevel);
+    options.level = static_cast<int>(request.compression_level());
+    options.adaptive = false;
+  }
+  if (request.adaptive_compression()) options.adaptive = true;
+  if (request.compression_threads() > 0) {
+    if (request.compression_threads() > config::kMostThreads)
+      return invalid("compression_threads", request.compression_threads(), 1, config::kMostThreads);
+    options.compress_threads = request.compression_threads();
+  }
+  if (request.uploads() > 0) {
+    if (request.uploads() > config::kMostThreads)
+      return invalid("uploads", request.uploads(), 1, config::kMostThreads);
+    options.uploads = request.uploads();
+  }
+  if (request.chunk_bytes() > 0) {
+    if (request.chunk_bytes() < config::kLeastChunkBytes ||
+        request.chunk_bytes() > backup::kLargestChunkBytes) {
+      return invalid("chunk_bytes", request.chunk_bytes(), config::kLeastChunkBytes,
+                     backup::kLargestChunkBytes);
+    }
+    options.chunk_bytes = request.chunk_bytes();
+  }
+  if (request.bytes_per_second() > 0) wishes.rate = request.bytes_per_second();
+  if (options.polite) options.compress_threads = 1;
+  return wishes;
 }
 
 Status Backups::RunCreate(operations::Running& running, const Place& place,
@@ -197,9 +240,12 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
       const auto lease,
       backup::Lease::Take(ctx, *place.store, {place.instance, plan.backup_id(), running.id()}));
   backup::LeasedStore leased(*place.store, *lease);
-  const Place guarded{place.name, &leased, place.instance};
-
+  backup::Repository repository(leased, place.instance);
+  ASSIGN_OR_RETURN(const PipelineWishes wishes, PipelineFor(request));
+  running.rate().Set(wishes.rate);
+  backup::Pipeline pipeline(leased, budget_, running.rate(), wishes.options);
   internal::Manifest manifest;
+  BackupRun run{repository.Folder(plan.backup_id()), pipeline, manifest, {}};
   manifest.set_format(backup::kFormat);
   manifest.set_id(plan.backup_id());
   manifest.set_instance_id(place.instance);
@@ -207,15 +253,22 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   manifest.set_product(context_.datastore.info().product);
   manifest.set_server_version(context_.datastore.CheckHealth().server_version);
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_start_time());
+  if (!keys_.empty()) {
+    run.cipher = backup::BackupCipher::New(place.instance, plan.backup_id());
+    manifest.mutable_encryption()->set_cipher(backup::kCipher);
+    RETURN_IF_ERROR(backup::WriteKeySlot(
+        ctx, leased, run.folder, keys_.Wrap(*run.cipher, place.instance, plan.backup_id())));
+    KillPoint("backup.key_written");
+  }
   const bool physical = request.method() == v1::BACKUP_METHOD_PHYSICAL;
   manifest.set_method(physical ? "physical" : "logical");
-  RETURN_IF_ERROR(physical ? RunPhysical(ctx, guarded, request, manifest)
-                           : RunDumps(ctx, guarded, request, manifest));
+  RETURN_IF_ERROR(physical ? RunPhysical(ctx, run) : RunDumps(ctx, run, request));
+  Report(pipeline, manifest, running);
   ctx.BeginStep("manifest", 5);
   RETURN_IF_ERROR(ctx.Poll());  // the last moment at which a cancel is heard
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_end_time());
   KillPoint("backup.before_manifest");
-  RETURN_IF_ERROR(backup::Repository(leased, place.instance).Publish(ctx, *lease, manifest));
+  RETURN_IF_ERROR(repository.Publish(ctx, *lease, manifest, run.cipher));
   const Status ended = lease->End(ctx.ForCleanup(kUndoBudget));
   if (!ended.ok()) running.AddNote("its marker could not be removed: " + ended.FullMessage());
   SweepAfterBackup(running, place);
@@ -223,11 +276,7 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
 }
 
 Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRequest& request) {
-  if (request.compression_level() > kHighestLevel) {
-    return Error(Code::kInvalidArgument, "VALUE_INVALID",
-                 "compression_level is {}, 1 to {} are allowed", request.compression_level(),
-                 kHighestLevel);
-  }
+  RETURN_IF_ERROR(PipelineFor(request).status());
   RETURN_IF_ERROR(AtATime(request.parallel()).status());
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   ASSIGN_OR_RETURN(const Place place, Find(request.store()));
@@ -242,15 +291,19 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
     RETURN_IF_ERROR(Engine().status());
     RETURN_IF_ERROR(WantedDatabases(call.Reading(), request).status());
   }
+  if (request.verify() == v1::VERIFY_LEVEL_RESTORE) RETURN_IF_ERROR(CheckCanRestoreForVerify());
   std::vector<std::string> targets(request.databases().begin(), request.databases().end());
   if (targets.empty()) targets.emplace_back("*");
   ASSIGN_OR_RETURN(
       const operations::Record record,
       context_.operations.Submit(
-          {"backup.create", targets, call.caller, request.request_id(), Serialise(request)},
+          {request.verify() == v1::VERIFY_LEVEL_RESTORE ? "backup.create_verified"
+                                                        : "backup.create",
+           targets, call.caller, request.request_id(), Serialise(request)},
           [this, place, request](operations::Running& running) -> Status {
             const Status made = RunCreate(running, place, request);
-            if (made.ok() || running.plan().empty()) return made;
+            if (made.ok()) return VerifyAfterBackup(running, place, request.verify());
+            if (running.plan().empty()) return made;
             ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
             const OpContext cleanup = running.ctx().ForCleanup(kUndoBudget);
             const Status undone = backup::Repository(*place.store, place.instance)

@@ -40,14 +40,25 @@ Status CheckNames(const std::vector<LogicalRestoreSpec::Target>& targets) {
 
 }  // namespace
 
-Result<internal::Manifest> Backups::ReadSource(const OpContext& ctx, const Place& place,
-                                               const std::string& backup) const {
-  ASSIGN_OR_RETURN(internal::Manifest manifest,
-                   backup::Repository(*place.store, place.instance).ReadManifest(ctx, backup));
-  if (manifest.datastore() == context_.datastore.info().kind) return manifest;
-  return Error(Code::kFailedPrecondition, "BACKUP_OF_OTHER_DATASTORE",
-               "backup '{}' is of {}, this instance is {}", manifest.id(), manifest.product(),
-               context_.datastore.info().product);
+Result<backup::OpenedBackup> Backups::OpenSource(const OpContext& ctx, const Place& place,
+                                                 const std::string& backup,
+                                                 bool accept_unencrypted) const {
+  ASSIGN_OR_RETURN(backup::OpenedBackup source,
+                   backup::Repository(*place.store, place.instance).Open(ctx, backup, keys_));
+  const internal::Manifest& manifest = source.manifest;
+  if (manifest.datastore() != context_.datastore.info().kind) {
+    return Error(Code::kFailedPrecondition, "BACKUP_OF_OTHER_DATASTORE",
+                 "backup '{}' is of {}, this instance is {}", manifest.id(), manifest.product(),
+                 context_.datastore.info().product);
+  }
+  if (!source.cipher && !keys_.empty() && !accept_unencrypted) {
+    return Error(Code::kFailedPrecondition, "BACKUP_NOT_ENCRYPTED",
+                 "backup '{}' is not encrypted, and this agent encrypts its backups: whoever can "
+                 "write to the store could have made it",
+                 manifest.id())
+        .WithHint("if you know that it is yours: accept_unencrypted (`--accept-unencrypted`)");
+  }
+  return source;
 }
 
 Result<LogicalRestoreSpec> Backups::WhatToRestore(const internal::Manifest& manifest,
@@ -97,11 +108,12 @@ Result<LogicalRestoreSpec> Backups::WhatToRestore(const internal::Manifest& mani
 Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackupRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
   ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
-  ASSIGN_OR_RETURN(const internal::Manifest manifest,
-                   ReadSource(call.Reading(), place, request.backup_id()));
-  if (manifest.method() == "physical") return RestoreServer(call, place, manifest, request);
+  ASSIGN_OR_RETURN(
+      const backup::OpenedBackup source,
+      OpenSource(call.Reading(), place, request.backup_id(), request.accept_unencrypted()));
+  if (source.manifest.method() == "physical") return RestoreServer(call, place, source, request);
   RETURN_IF_ERROR(Engine().status());
-  ASSIGN_OR_RETURN(const LogicalRestoreSpec spec, WhatToRestore(manifest, request));
+  ASSIGN_OR_RETURN(const LogicalRestoreSpec spec, WhatToRestore(source.manifest, request));
   std::vector<std::string> names;
   for (const auto& target : spec.targets) names.push_back(target.name);
   // with users nobody else may make any meanwhile: the undoing drops those of the plan
@@ -110,12 +122,13 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
       const operations::Record record,
       context_.operations.Submit(
           {kind, names, call.caller, request.request_id(), Serialise(request)},
-          [this, place, id = manifest.id(), spec](operations::Running& running) -> Status {
-            running.SetBackupId(id);
+          [this, place, source, spec](operations::Running& running) -> Status {
+            running.SetBackupId(source.manifest.id());
             const auto save = [&](const internal::RestorePlan& plan) {
               return running.SavePlan(Serialise(plan));
             };
-            LogicalRestore restore(context_, *place.store, place.instance, budget_, id, spec, save);
+            LogicalRestore restore(context_, *place.store, place.instance, budget_, source, spec,
+                                   save);
             Status restored =
                 restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
             if (restored.ok() || running.plan().empty()) return restored;
@@ -137,11 +150,12 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
   return ToProto(record);
 }
 
-Status Backups::LoadAll(operations::Running& running, const Place& place,
-                        const internal::Manifest& manifest) {
+Status Backups::LoadAll(operations::Running& running, const Context& target, const Place& place,
+                        const backup::OpenedBackup& source) {
+  const internal::Manifest& manifest = source.manifest;
   const LogicalRestoreSpec spec{AllDatabases(manifest), UsersOf(manifest),         {}, false,
                                 kDefaultAtATime,        manifest.load_one_by_one()};
-  LogicalRestore restore(context_, *place.store, place.instance, budget_, manifest.id(), spec,
+  LogicalRestore restore(target, *place.store, place.instance, budget_, source, spec,
                          [](const internal::RestorePlan&) { return Ok(); });
   return restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
 }

@@ -67,6 +67,10 @@ Result<v1::Operation> Backups::Sweep(const Call& call, const v1::SweepBackupsReq
 Status Backups::RecoverCreate(operations::Running& running) {
   if (running.plan().empty()) return NotBegun(running);
   ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
+  if (plan.verifying()) {
+    return RecoverVerifyRestore(running).Wrap(
+        fmt::format("backup '{}' was made and is there", plan.backup_id()));
+  }
   ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
   if (datastore::PhysicalBackup* const engine = context_.datastore.physical_backup())
     RETURN_IF_ERROR(engine->CleanUp(running.ctx()));

@@ -9,19 +9,10 @@
 #include "agent/workflows/paging.h"
 
 namespace dbagent::workflows {
-namespace {
-
-Status NotFinished(operations::Running& running) {
-  return Error(Code::kAborted, "INTERRUPTED",
-               "the agent was stopped while operation '{}' ran; it was not finished", running.id())
-      .WithHint("repeat the call");
-}
-
-}  // namespace
-
-Backups::Backups(const Context& context, Configurations& configurations)
+Backups::Backups(const Context& context, Configurations& configurations, backup::KeyRing keys)
     : context_(context),
       configurations_(configurations),
+      keys_(std::move(keys)),
       budget_(context.settings.limits.stream_buffers) {
   for (const config::StoreSettings& store : context.settings.stores) {
     Result<std::unique_ptr<storage::ObjectStore>> opened = storage::OpenStore(store);
@@ -88,6 +79,16 @@ v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store)
   out.set_seconds(std::chrono::duration<double>(FromTimestamp(manifest.end_time()) -
                                                 FromTimestamp(manifest.start_time()))
                       .count());
+  out.set_encrypted(manifest.has_encryption());
+  for (const internal::StageReport& stage : manifest.stages()) {
+    v1::StageFigures& shown = *out.add_stages();
+    shown.set_name(stage.name());
+    shown.set_threads(stage.threads());
+    shown.set_bytes(stage.bytes());
+    shown.set_busy_seconds(stage.busy_seconds());
+    shown.set_waited_seconds(stage.waited_seconds());
+  }
+  out.set_bottleneck(manifest.bottleneck());
   for (const internal::Stream& stream : manifest.streams()) {
     v1::BackupStream& shown = *out.add_streams();
     shown.set_name(stream.name());
@@ -168,10 +169,15 @@ Result<v1::Operation> Backups::Delete(const Call& call, const v1::DeleteBackupRe
 }
 
 void Backups::RegisterRecovery() {
-  context_.operations.OnRecover(
-      "backup.create", [this](operations::Running& running) { return RecoverCreate(running); });
+  for (const char* kind : {"backup.create", "backup.create_verified"}) {
+    context_.operations.OnRecover(
+        kind, [this](operations::Running& running) { return RecoverCreate(running); });
+  }
   // both repeat themselves: a caller who still wants them asks again
   context_.operations.OnRecover("backup.verify", NotFinished);
+  context_.operations.OnRecover("backup.verify_restore", [this](operations::Running& running) {
+    return RecoverVerifyRestore(running);
+  });
   context_.operations.OnRecover("backup.sweep", NotFinished);
   context_.operations.OnRecover("backup.delete", [this](operations::Running& running) -> Status {
     if (running.plan().empty()) return NotBegun(running);

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "agent/backup/key_ring.h"
+#include "agent/backup/pipeline.h"
 #include "agent/backup/repository.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
@@ -15,6 +17,17 @@
 
 namespace dbagent::workflows {
 
+class BackupReading;
+class Scratch;
+
+// A backup that is being made.
+struct BackupRun {
+  std::string folder;
+  backup::Pipeline& pipeline;
+  internal::Manifest& manifest;
+  std::optional<backup::BackupCipher> cipher;
+};
+
 // BackupService (its comments in proto/dbagent/v1/backup.proto are the contract). Threads: any;
 // calls block.
 //
@@ -23,14 +36,18 @@ namespace dbagent::workflows {
 // to the generation that was there.
 class Backups {
  public:
-  Backups(const Context& context, Configurations& configurations);
+  Backups(const Context& context, Configurations& configurations, backup::KeyRing keys);
   void RegisterRecovery();
+  const backup::KeyRing& keys() const { return keys_; }
 
   Result<v1::Operation> Create(const Call& call, const v1::CreateBackupRequest& request);
   Result<v1::Operation> Restore(const Call& call, const v1::RestoreBackupRequest& request);
   Result<v1::Operation> Delete(const Call& call, const v1::DeleteBackupRequest& request);
   Result<v1::Operation> Verify(const Call& call, const v1::VerifyBackupRequest& request);
   Result<v1::Operation> Sweep(const Call& call, const v1::SweepBackupsRequest& request);
+  // Opens a stream of one; `this` outlives it. STREAM_NOT_FOUND.
+  Result<std::unique_ptr<BackupReading>> Read(const OpContext& ctx,
+                                              const v1::ReadBackupRequest& request);
   Result<v1::Backup> Get(const Call& call, const v1::GetBackupRequest& request);
   Result<v1::ListBackupsResponse> List(const Call& call, const v1::ListBackupsRequest& request);
 
@@ -42,15 +59,17 @@ class Backups {
   };
   // Another instance's when `instance` is not empty. STORE_NOT_FOUND, VALUE_INVALID.
   Result<Place> Find(const std::string& store, const std::string& instance = "") const;
-  // Its manifest, when it is of this datastore.
-  Result<internal::Manifest> ReadSource(const OpContext& ctx, const Place& place,
-                                        const std::string& backup) const;
+  // The backup, when it is of this datastore. One that is not encrypted, on an instance whose
+  // backups are, only when that is accepted (BACKUP_NOT_ENCRYPTED): whoever can write to the store
+  // could have put it there.
+  Result<backup::OpenedBackup> OpenSource(const OpContext& ctx, const Place& place,
+                                          const std::string& backup, bool accept_unencrypted) const;
   // Physical: into a generation on which no server runs; makes it whole.
-  Status UnpackAll(const OpContext& ctx, const Place& place, const internal::Manifest& manifest,
+  Status UnpackAll(const OpContext& ctx, const Place& place, const backup::OpenedBackup& source,
                    const os::Generation& generation);
   // Logical: all databases and users, into a running server that has none.
-  Status LoadAll(operations::Running& running, const Place& place,
-                 const internal::Manifest& manifest);
+  Status LoadAll(operations::Running& running, const Context& target, const Place& place,
+                 const backup::OpenedBackup& source);
   Result<datastore::PhysicalBackup*> PhysicalEngine() const;
 
  private:
@@ -61,23 +80,48 @@ class Backups {
                                                    const v1::CreateBackupRequest& request) const;
   Status RunCreate(operations::Running& running, const Place& place,
                    const v1::CreateBackupRequest& request);
-  Status RunDumps(const OpContext& ctx, const Place& place, const v1::CreateBackupRequest& request,
-                  internal::Manifest& manifest);
-  Status RunPhysical(const OpContext& ctx, const Place& place,
-                     const v1::CreateBackupRequest& request, internal::Manifest& manifest);
+  // How a backup is made, beside what of it; VALUE_INVALID.
+  struct PipelineWishes {
+    backup::PipelineOptions options;
+    std::uint64_t rate = 0;  // bytes a second; 0: any
+  };
+  Result<PipelineWishes> PipelineFor(const v1::CreateBackupRequest& request) const;
+  Status RunDumps(const OpContext& ctx, BackupRun& run, const v1::CreateBackupRequest& request);
+  Status RunPhysical(const OpContext& ctx, BackupRun& run);
   // `dump` writes the stream's bytes.
-  Status DumpStream(const OpContext& ctx, const Place& place, const std::string& backup,
-                    std::uint64_t number, int level, internal::Stream& stream,
-                    const std::function<Status(stream::Sink&)>& dump);
-  Status DumpDatabase(const OpContext& ctx, const Place& place, const std::string& backup,
-                      std::uint64_t number, const std::string& database, int level,
-                      internal::Stream& stream);
+  Status DumpStream(const OpContext& ctx, BackupRun& run, std::uint64_t number,
+                    internal::Stream& stream, const std::function<Status(stream::Sink&)>& dump);
+  Status DumpDatabase(const OpContext& ctx, BackupRun& run, std::uint64_t number,
+                      const std::string& database, internal::Stream& stream);
 
   Result<LogicalRestoreSpec> WhatToRestore(const internal::Manifest& manifest,
                                            const v1::RestoreBackupRequest& request) const;
   Status RecoverRestore(operations::Running& running);
 
+  // UNIMPLEMENTED CAPABILITY_MISSING: the driver cannot look at restored data.
+  Status CheckCanRestoreForVerify() const;
   Status RunVerify(operations::Running& running, const Place& place, const std::string& backup);
+  // The last part of a Create that asked for one, when the backup is made.
+  Status VerifyAfterBackup(operations::Running& running, const Place& place, v1::VerifyLevel level);
+  // Beside the backup; what is wrong with it is the answer.
+  static Status KeepVerification(operations::Running& running, const Place& place,
+                                 const std::string& backup, const internal::Verification& found);
+
+  // By restore (backup_verify_restore.cpp).
+  Status RunVerifyRestore(operations::Running& running, const Place& place,
+                          const std::string& backup, bool accept_unencrypted);
+  Status RunInScratch(operations::Running& running, const Place& place,
+                      const backup::OpenedBackup& source, internal::Verification& found);
+  Status TestRestore(operations::Running& running, const Place& place,
+                     const backup::OpenedBackup& source, Scratch& scratch,
+                     internal::Verification& found);
+  Status FillScratch(operations::Running& running, const Place& place,
+                     const backup::OpenedBackup& source, Scratch& scratch,
+                     datastore::DataReport& report);
+  static Status CompareDatabases(const OpContext& ctx, const Scratch& scratch,
+                                 const internal::Manifest& manifest, datastore::DataReport& report);
+  Status RecoverVerifyRestore(operations::Running& running);
+
   Status RunSweep(operations::Running& running, const Place& place);
   // What a backup that has ended well also does; its failure is only noted.
   void SweepAfterBackup(operations::Running& running, const Place& place);
@@ -86,11 +130,17 @@ class Backups {
   v1::Backup Show(const OpContext& ctx, const Place& place, const internal::Manifest& manifest);
 
   // Of the whole server (physical_restore.cpp).
+  // All archives; answers what Complete needs.
+  Result<datastore::UnpackSpec> UnpackArchives(const OpContext& ctx,
+                                               datastore::PhysicalBackup& engine,
+                                               const Place& place,
+                                               const backup::OpenedBackup& source,
+                                               const os::Generation& generation);
   Result<v1::Operation> RestoreServer(const Call& call, const Place& place,
-                                      const internal::Manifest& manifest,
+                                      const backup::OpenedBackup& source,
                                       const v1::RestoreBackupRequest& request);
   Status RunRestoreServer(operations::Running& running, const Place& place,
-                          const internal::Manifest& manifest);
+                          const backup::OpenedBackup& source);
   Status SwitchTo(operations::Running& running, internal::GenerationPlan& plan);
   Status StartServer(const OpContext& ctx);
   Status StartOn(const OpContext& ctx, std::uint64_t generation);
@@ -100,7 +150,11 @@ class Backups {
 
   const Context& context_;
   Configurations& configurations_;
+  const backup::KeyRing keys_;
   stream::BufferBudget budget_;
+  // Of streams that callers read: one who stops reading must not keep memory from backups. Enough
+  // for the largest chunk.
+  stream::BufferBudget reading_budget_{24ULL << 20U};
   std::map<std::string, std::unique_ptr<storage::ObjectStore>> stores_;
 };
 

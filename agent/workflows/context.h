@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,14 @@ namespace dbagent::workflows {
 
 class InstanceMonitor;
 
+// A server on ServerSettings' volume `scratch`, closed by destroying it. Made for each use.
+struct ScratchParts {
+  os::Volume volume;
+  os::Path runtime_directory;
+  std::unique_ptr<os::InstanceHost> host;
+  std::unique_ptr<datastore::Datastore> datastore;
+};
+
 // What workflows work on; made once by the daemon, outlives them.
 struct Context {
   const config::Settings& settings;
@@ -22,6 +31,7 @@ struct Context {
   datastore::Datastore& datastore;
   operations::Operations& operations;
   InstanceMonitor& monitor;
+  std::function<ScratchParts()> open_scratch;
 };
 
 // Who calls, and how long there is.

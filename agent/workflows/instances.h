@@ -40,9 +40,9 @@ class Instances {
   // What the server is made of: an empty data directory, or a backup.
   struct Origin {
     std::optional<Backups::Place> place;
-    internal::Manifest manifest;
-    bool physical() const { return place && manifest.method() == "physical"; }
-    bool logical() const { return place && manifest.method() != "physical"; }
+    backup::OpenedBackup backup;
+    bool physical() const { return place && backup.manifest.method() == "physical"; }
+    bool logical() const { return place && backup.manifest.method() != "physical"; }
   };
   Result<Origin> FindOrigin(const OpContext& ctx, const v1::PrepareInstanceRequest& request) const;
   Status FillGeneration(const OpContext& ctx, const Origin& origin,

@@ -1,12 +1,12 @@
 #include "agent/workflows/logical_restore.h"
 
-#include <atomic>
-
+#include "agent/base/kill_point.h"
 #include "agent/base/parallel.h"
-#include "agent/workflows/chunk_source.h"
 
 namespace dbagent::workflows {
 namespace {
+
+constexpr std::size_t kReadBytes = 256U << 10U;
 
 using datastore::LoadUsersSpec;
 using datastore::UserId;
@@ -44,12 +44,12 @@ Result<bool> CanLogIn(const OpContext& ctx, const Context& context, const UserId
 
 LogicalRestore::LogicalRestore(const Context& context, storage::ObjectStore& store,
                                std::string instance, stream::BufferBudget& budget,
-                               std::string backup, LogicalRestoreSpec spec, Save save)
+                               backup::OpenedBackup source, LogicalRestoreSpec spec, Save save)
     : context_(context),
       store_(store),
       budget_(budget),
-      repository_(store, std::move(instance)),
-      backup_(std::move(backup)),
+      instance_(std::move(instance)),
+      source_(std::move(source)),
       spec_(std::move(spec)),
       save_(std::move(save)) {}
 
@@ -74,41 +74,32 @@ Status LogicalRestore::CheckAbsent(const OpContext& ctx) {
   return Ok();
 }
 
+// Several chunks of it at a time, by the readers of its own.
+Status LogicalRestore::VerifyStream(const OpContext& ctx, const internal::Stream& stream) {
+  backup::StreamSource source(ctx, store_, budget_, What(stream));
+  std::vector<std::byte> buffer(kReadBytes);
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx, buffer));
+    if (got == 0) return Ok();
+  }
+}
+
 Status LogicalRestore::Verify(const OpContext& ctx) {
-  std::uint64_t total = spec_.users ? spec_.users->stored_bytes() : 0;
-  for (const auto& target : spec_.targets) total += target.stream.stored_bytes();
+  std::vector<const internal::Stream*> streams;
+  for (const auto& target : spec_.targets) streams.push_back(&target.stream);
+  if (spec_.users) streams.push_back(&*spec_.users);
+  std::uint64_t total = 0;
+  for (const internal::Stream* stream : streams) total += stream->source_bytes();
   ctx.BeginStep("verify", 20);
   ctx.SetTotalBytes(total);
-  if (spec_.users) {
-    ASSIGN_OR_RETURN(user_chunks_, repository_.ReadIndexes(ctx, backup_, *spec_.users));
-  }
-  std::vector<const internal::Chunk*> all;
-  for (const auto& target : spec_.targets) {
-    ASSIGN_OR_RETURN(Chunks chunks, repository_.ReadIndexes(ctx, backup_, target.stream));
-    chunks_.push_back(std::move(chunks));
-  }
-  for (const internal::Chunk& chunk : user_chunks_) all.push_back(&chunk);
-  for (const Chunks& chunks : chunks_) {
-    for (const internal::Chunk& chunk : chunks) all.push_back(&chunk);
-  }
-  // a reader for each thread, since its decompressor keeps its memory between chunks
-  std::atomic<std::size_t> next = 0;
-  return ForEachParallel(ctx, spec_.at_a_time, spec_.at_a_time,
-                         [&](const OpContext& part, std::size_t) -> Status {
-                           backup::ChunkReader reader(store_, budget_, repository_.Folder(backup_));
-                           for (std::size_t i = next++; i < all.size(); i = next++) {
-                             RETURN_IF_ERROR(reader.Verify(part, *all[i]));
-                             part.AddBytes(all[i]->stored_bytes());
-                           }
-                           return Ok();
-                         });
+  for (const internal::Stream* stream : streams) RETURN_IF_ERROR(VerifyStream(ctx, *stream));
+  return Ok();
 }
 
 Status LogicalRestore::LoadUsers(const OpContext& ctx, LoadUsersSpec spec) {
   if (!spec_.users) return Ok();
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine(context_));
-  backup::ChunkReader reader(store_, budget_, repository_.Folder(backup_));
-  ChunkSource source(reader, user_chunks_);
+  backup::StreamSource source(ctx, store_, budget_, What(*spec_.users));
   spec.before_account = [&](const UserId& id) -> Status {
     made_users_.push_back(id);
     RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { Add(id, *plan.add_users()); }));
@@ -126,8 +117,7 @@ Status LogicalRestore::LoadDatabase(const OpContext& ctx, std::size_t index) {
   ctx.Say(fmt::format("database {} of {}: {}", index + 1, spec_.targets.size(), target.name));
   RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { plan.add_databases(target.name); }));
   KillPoint("restore.planned");
-  backup::ChunkReader reader(store_, budget_, repository_.Folder(backup_));
-  ChunkSource source(reader, chunks_[index]);
+  backup::StreamSource source(ctx, store_, budget_, What(target.stream));
   const auto before_account = [&](const UserId& id) {
     return Plan([&](internal::RestorePlan& plan) { Add(id, *plan.add_stand_ins()); });
   };

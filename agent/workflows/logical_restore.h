@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/backup/repository.h"
+#include "agent/backup/stream_source.h"
 #include "agent/stream/buffer_budget.h"
 #include "agent/workflows/context.h"
 #include "dbagent/internal/plan.pb.h"
@@ -33,7 +33,7 @@ class LogicalRestore {
   // `save` is called with what is about to be made, before it is: any thread, one at a time.
   using Save = std::function<Status(const internal::RestorePlan&)>;
   LogicalRestore(const Context& context, storage::ObjectStore& store, std::string instance,
-                 stream::BufferBudget& budget, std::string backup, LogicalRestoreSpec spec,
+                 stream::BufferBudget& budget, backup::OpenedBackup source, LogicalRestoreSpec spec,
                  Save save);
 
   // BACKUP_CORRUPT, DATABASE_EXISTS and the driver's. On failure the caller calls Undo with what
@@ -43,8 +43,11 @@ class LogicalRestore {
                      const internal::RestorePlan& plan);
 
  private:
-  using Chunks = std::vector<internal::Chunk>;
   Status Verify(const OpContext& ctx);
+  Status VerifyStream(const OpContext& ctx, const internal::Stream& stream);
+  backup::StreamSource::What What(const internal::Stream& stream) const {
+    return {instance_, source_, stream};
+  }
   Status CheckAbsent(const OpContext& ctx);
   Status LoadUsers(const OpContext& ctx, datastore::LoadUsersSpec spec);
   Status LoadDatabase(const OpContext& ctx, std::size_t index);
@@ -55,13 +58,11 @@ class LogicalRestore {
   const Context& context_;
   storage::ObjectStore& store_;
   stream::BufferBudget& budget_;
-  backup::Repository repository_;
-  const std::string backup_;
+  const std::string instance_;
+  const backup::OpenedBackup source_;
   const LogicalRestoreSpec spec_;
   const Save save_;
 
-  std::vector<Chunks> chunks_;  // of the targets
-  Chunks user_chunks_;
   std::vector<datastore::UserId> made_users_;
 
   std::mutex mutex_;

@@ -28,6 +28,12 @@ Status NotBegun(const operations::Running& running) {
       .WithHint("repeat the call");
 }
 
+Status NotFinished(const operations::Running& running) {
+  return Error(Code::kAborted, "INTERRUPTED",
+               "the agent was stopped while operation '{}' ran; it was not finished", running.id())
+      .WithHint("repeat the call");
+}
+
 Status SaveMutationPlan(operations::Running& running, const google::protobuf::MessageLite& request,
                         const std::vector<bool>& existed, const std::string& credential_digest) {
   internal::MutationPlan plan;

@@ -59,6 +59,8 @@ Result<Response> RunMutation(const Context& context, const Call& call, std::stri
 
 // What recovery answers for an operation that was killed before it wrote a plan: nothing was done.
 Status NotBegun(const operations::Running& running);
+// The same for one that is harmless to repeat, and was not undone.
+Status NotFinished(const operations::Running& running);
 
 // Journals the request (its passwords taken out by the caller) with what was there before.
 Status SaveMutationPlan(operations::Running& running, const google::protobuf::MessageLite& request,

@@ -1,8 +1,8 @@
 // Restore of a whole server: into a new generation beside the running one, then a switch.
+#include "agent/backup/stream_source.h"
 #include "agent/os/files.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
-#include "agent/workflows/chunk_source.h"
 #include "agent/workflows/instance_monitor.h"
 #include "agent/workflows/mutation.h"
 
@@ -28,26 +28,33 @@ Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
 
 }  // namespace
 
-Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
-                          const internal::Manifest& manifest, const os::Generation& generation) {
-  RETURN_IF_ERROR(CheckRoom(context_.volume, manifest));
-  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
-  backup::Repository repository(*place.store, place.instance);
+Result<datastore::UnpackSpec> Backups::UnpackArchives(const OpContext& ctx,
+                                                      datastore::PhysicalBackup& engine,
+                                                      const Place& place,
+                                                      const backup::OpenedBackup& source,
+                                                      const os::Generation& generation) {
+  const internal::Manifest& manifest = source.manifest;
   datastore::UnpackSpec spec{generation, "", {manifest.notes().begin(), manifest.notes().end()}};
   std::uint64_t total = 0;
   for (const internal::Stream& stream : manifest.streams()) total += stream.source_bytes();
   ctx.BeginStep("copy", 70);
   ctx.SetTotalBytes(total);
   for (const internal::Stream& stream : manifest.streams()) {
-    ASSIGN_OR_RETURN(const std::vector<internal::Chunk> chunks,
-                     repository.ReadIndexes(ctx, manifest.id(), stream));
-    backup::ChunkReader reader(*place.store, budget_, repository.Folder(manifest.id()));
-    ChunkSource source(reader, chunks);
+    backup::StreamSource archive(ctx, *place.store, budget_, {place.instance, source, stream});
     spec.archive = stream.name();
-    RETURN_IF_ERROR(engine->Unpack(ctx, spec, source)
+    RETURN_IF_ERROR(engine.Unpack(ctx, spec, archive)
                         .Wrap(fmt::format("unable to unpack '{}'", stream.name())));
     KillPoint("restore_server.archive_unpacked");
   }
+  return spec;
+}
+
+Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
+                          const backup::OpenedBackup& source, const os::Generation& generation) {
+  RETURN_IF_ERROR(CheckRoom(context_.volume, source.manifest));
+  ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
+  ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
+                   UnpackArchives(ctx, *engine, place, source, generation));
   ctx.BeginStep("complete", 15);
   return engine->Complete(ctx, spec);
 }
@@ -113,7 +120,7 @@ Status Backups::RemoveOtherGenerations() {
 }
 
 Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
-                                 const internal::Manifest& manifest) {
+                                 const backup::OpenedBackup& source) {
   const OpContext& ctx = running.ctx();
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> old, context_.volume.CurrentNumber());
   internal::GenerationPlan plan;
@@ -123,7 +130,7 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
   ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
   plan.set_new_generation(generation.number);
   KillPoint("restore_server.generation_made");
-  RETURN_IF_ERROR(UnpackAll(ctx, place, manifest, generation));
+  RETURN_IF_ERROR(UnpackAll(ctx, place, source, generation));
   KillPoint("restore_server.completed");
   RETURN_IF_ERROR(SwitchTo(running, plan));
   KillPoint("restore_server.settled");
@@ -132,8 +139,9 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
 }
 
 Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& place,
-                                             const internal::Manifest& manifest,
+                                             const backup::OpenedBackup& source,
                                              const v1::RestoreBackupRequest& request) {
+  const internal::Manifest& manifest = source.manifest;
   RETURN_IF_ERROR(PhysicalEngine().status());
   if (request.databases_size() > 0 || request.with_users() || request.has_owner() ||
       request.run_as_superuser()) {
@@ -154,9 +162,9 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
       const operations::Record record,
       context_.operations.Submit(
           {"backup.restore_server", {}, call.caller, request.request_id(), Serialise(request)},
-          [this, place, manifest](operations::Running& running) -> Status {
-            running.SetBackupId(manifest.id());
-            Status restored = RunRestoreServer(running, place, manifest);
+          [this, place, source](operations::Running& running) -> Status {
+            running.SetBackupId(source.manifest.id());
+            Status restored = RunRestoreServer(running, place, source);
             const Status removed = RemoveOtherGenerations();
             if (removed.ok()) return restored;
             telemetry::LogError("restore.cleanup_failed", "files of a restore could not be removed",

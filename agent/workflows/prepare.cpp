@@ -79,7 +79,8 @@ Result<Instances::Origin> Instances::FindOrigin(const OpContext& ctx,
         .WithHint("name the id of the instance that was backed up");
   }
   ASSIGN_OR_RETURN(origin.place, backups_.Find(source.store(), source.instance_id()));
-  ASSIGN_OR_RETURN(origin.manifest, backups_.ReadSource(ctx, *origin.place, source.backup_id()));
+  ASSIGN_OR_RETURN(origin.backup, backups_.OpenSource(ctx, *origin.place, source.backup_id(),
+                                                      source.accept_unencrypted()));
   if (origin.physical()) RETURN_IF_ERROR(backups_.PhysicalEngine().status());
   return origin;
 }
@@ -87,7 +88,7 @@ Result<Instances::Origin> Instances::FindOrigin(const OpContext& ctx,
 Status Instances::FillGeneration(const OpContext& ctx, const Origin& origin,
                                  const os::Generation& generation) {
   if (origin.physical()) {
-    return backups_.UnpackAll(ctx, *origin.place, origin.manifest, generation);
+    return backups_.UnpackAll(ctx, *origin.place, origin.backup, generation);
   }
   ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
   ctx.BeginStep("initialise", 50);
@@ -95,7 +96,7 @@ Status Instances::FillGeneration(const OpContext& ctx, const Origin& origin,
 }
 
 Status Instances::Settle(operations::Running& running, const Origin& origin) {
-  if (origin.logical()) return backups_.LoadAll(running, *origin.place, origin.manifest);
+  if (origin.logical()) return backups_.LoadAll(running, context_, *origin.place, origin.backup);
   if (!origin.physical()) return Ok();
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, backups_.PhysicalEngine());
   return engine->Settle(running.ctx());

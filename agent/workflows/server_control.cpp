@@ -95,6 +95,7 @@ v1::Capabilities Instances::Capabilities() const {
   if (datastore.settings() != nullptr && datastore.layers() != nullptr)
     out.add_capabilities("settings_admin");
   out.add_capabilities("backup_verify");
+  if (datastore.consistency_check() != nullptr) out.add_capabilities("backup_verify_restore");
   out.add_capabilities("backup_sweep");
   return out;
 }

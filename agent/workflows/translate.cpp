@@ -64,6 +64,15 @@ v1::Operation ToProto(const operations::Record& record) {
   progress.set_bytes_total(record.progress.bytes_total);
   progress.set_bytes_per_second(record.progress.bytes_per_second);
   progress.set_line(record.progress.line);
+  for (const StageFigures& figures : record.progress.stages) {
+    v1::StageFigures& stage = *progress.add_stages();
+    stage.set_name(figures.name);
+    stage.set_threads(figures.threads);
+    stage.set_bytes(figures.bytes);
+    stage.set_busy_seconds(std::chrono::duration<double>(figures.busy).count());
+    stage.set_waited_seconds(std::chrono::duration<double>(figures.waited).count());
+  }
+  progress.set_bytes_per_second_limit(record.progress.rate_limit);
   if (record.error.code != Code::kOk) ToProto(record.error.ToStatus(), *out.mutable_error());
   out.set_caller(record.caller);
   out.set_backup_id(record.backup_id);

@@ -49,6 +49,7 @@ class MysqlDatastore : public Datastore {
         root_(MakeRootAdmin(server_)),
         logical_backup_(MakeLogicalBackup(server_, *databases_)),
         physical_backup_(MakePhysicalBackup(server_, info)),
+        consistency_check_(MakeConsistencyCheck(server_, *control_)),
         settings_(MakeSettingsAdmin(server_)),
         layers_(MakeConfigurationLayers(server_)) {}
 
@@ -61,6 +62,7 @@ class MysqlDatastore : public Datastore {
   RootAdmin* root() override { return root_.get(); }
   LogicalBackup* logical_backup() override { return logical_backup_.get(); }
   PhysicalBackup* physical_backup() override { return physical_backup_.get(); }
+  ConsistencyCheck* consistency_check() override { return consistency_check_.get(); }
   SettingsAdmin* settings() override { return settings_.get(); }
   ConfigurationLayers* layers() override { return layers_.get(); }
 
@@ -74,6 +76,7 @@ class MysqlDatastore : public Datastore {
   const std::unique_ptr<RootAdmin> root_;
   const std::unique_ptr<LogicalBackup> logical_backup_;
   const std::unique_ptr<PhysicalBackup> physical_backup_;
+  const std::unique_ptr<ConsistencyCheck> consistency_check_;
   const std::unique_ptr<SettingsAdmin> settings_;
   const std::unique_ptr<ConfigurationLayers> layers_;
 };

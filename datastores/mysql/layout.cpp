@@ -74,15 +74,23 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
               {{"database", ParameterKind::kText}});
 }
 
+// Nothing that the data holds makes such a server act, and it fits beside one that has the
+// machine's memory.
+Arguments QuietOptions(const Dialect& dialect) {
+  Arguments arguments = {"--skip-networking", "--skip-log-bin", "--skip-slave-start",
+                         "--event-scheduler=OFF", "--innodb-buffer-pool-size=64M"};
+  if (!dialect.mariadb()) arguments.emplace_back("--performance-schema=OFF");
+  return arguments;
+}
+
 os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
   Arguments arguments = {"--defaults-file=" + layout.configuration.native(),
-                         "--datadir={generation}/data", "--tmpdir={generation}/log",
-                         "--skip-networking", "--socket=" + layout.first_socket.native(),
-                         "--pid-file=" + layout.first_pid_file.native(), "--init-file=/dev/fd/0",
-                         "--skip-log-bin", "--skip-slave-start", "--event-scheduler=OFF",
-                         // beside a server that has the machine's memory
-                         "--innodb-buffer-pool-size=64M"};
-  if (!dialect.mariadb()) arguments.emplace_back("--performance-schema=OFF");
+                         "--datadir={generation}/data",
+                         "--tmpdir={generation}/log",
+                         "--socket=" + layout.first_socket.native(),
+                         "--pid-file=" + layout.first_pid_file.native(),
+                         "--init-file=/dev/fd/0"};
+  Append(arguments, QuietOptions(dialect));
   return Tool(kAdoptTool, layout.prefix / "sbin" / dialect.server_program(), std::move(arguments),
               {{"generation", ParameterKind::kGeneration}});
 }
@@ -183,6 +191,15 @@ os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect) {
     table.tools.insert(table.tools.end(), more.begin(), more.end());
   table.server.command = Tool("server", layout.prefix / "sbin" / dialect.server_program(),
                               {"--defaults-file=" + layout.configuration.native()}, {});
+  if (settings.scratch) {
+    Append(table.server.command.arguments, QuietOptions(dialect));
+    // it is thrown away, whatever becomes of the machine
+    Append(table.server.command.arguments,
+           {"--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0"});
+    // a dump's DATA DIRECTORY leads out of the scratch volume, to the files of the table itself.
+    // MySQL takes only directories that its configuration names, and this one's names none.
+    if (dialect.mariadb()) table.server.command.arguments.emplace_back("--skip-symbolic-links");
+  }
   table.server.log_file = layout.log;
   table.server.pid_file = layout.pid_file;
   return table;

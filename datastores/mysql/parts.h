@@ -14,6 +14,7 @@ std::unique_ptr<GrantAdmin> MakeGrantAdmin(Server& server);
 std::unique_ptr<RootAdmin> MakeRootAdmin(Server& server);
 std::unique_ptr<LogicalBackup> MakeLogicalBackup(Server& server, DatabaseAdmin& databases);
 std::unique_ptr<PhysicalBackup> MakePhysicalBackup(Server& server, const DatastoreInfo& info);
+std::unique_ptr<ConsistencyCheck> MakeConsistencyCheck(Server& server, ServerControl& control);
 std::unique_ptr<SettingsAdmin> MakeSettingsAdmin(Server& server);
 std::unique_ptr<ConfigurationLayers> MakeConfigurationLayers(Server& server);
 

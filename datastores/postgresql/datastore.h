@@ -1,5 +1,6 @@
 #pragma once
 
+#include "datastores/postgresql/consistency_check.h"
 #include "datastores/postgresql/database_admin.h"
 #include "datastores/postgresql/grant_admin.h"
 #include "datastores/postgresql/layers.h"
@@ -27,6 +28,7 @@ class PostgresDatastore : public Datastore {
   RootAdmin* root() override { return &root_; }
   LogicalBackup* logical_backup() override { return &logical_backup_; }
   PhysicalBackup* physical_backup() override { return &physical_backup_; }
+  ConsistencyCheck* consistency_check() override { return &consistency_check_; }
   SettingsAdmin* settings() override { return &settings_; }
   ConfigurationLayers* layers() override { return &layers_; }
 
@@ -39,6 +41,7 @@ class PostgresDatastore : public Datastore {
   PostgresRootAdmin root_{server_};
   PostgresLogicalBackup logical_backup_{server_, databases_};
   PostgresPhysicalBackup physical_backup_{server_};
+  PostgresConsistencyCheck consistency_check_{server_, control_};
   PostgresSettings settings_{server_};
   PostgresLayers layers_{server_};
 };

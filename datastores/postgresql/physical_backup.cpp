@@ -79,6 +79,9 @@ Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& sp
     return stream::FeedExtract(ctx, server_.host, {kExtractData, parameters, -1, -1, {}}, source);
   }
   if (spec.archive == "backup_manifest") {
+    if (server_.settings.scratch)
+      return stream::FeedExtract(ctx, server_.host, {kKeepManifest, parameters, -1, -1, {}},
+                                 source);
     // for pg_verifybackup; what it would find, our own digests have found
     Discard discard;
     return stream::Pump(ctx, source, discard).status();

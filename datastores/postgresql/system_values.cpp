@@ -2,6 +2,7 @@
 
 #include "datastores/postgresql/config.h"
 #include "datastores/postgresql/quoting.h"
+#include "datastores/postgresql/versions.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -51,6 +52,37 @@ Values ConstantValues(const ServerSettings& settings) {
       // the agent reads the server's words
       {"lc_messages", "C"},
   };
+}
+
+Values ScratchValues(std::uint32_t major) {
+  Values values = {
+      {"listen_addresses", ""},
+      // workers that would act on what the data says: subscriptions, vacuum, libraries
+      {"max_logical_replication_workers", "0"},
+      {"autovacuum", "off"},
+      {"shared_preload_libraries", ""},
+      {"session_preload_libraries", ""},
+      {"local_preload_libraries", ""},
+      {"primary_conninfo", ""},
+      {"max_parallel_workers", "0"},
+      {"max_connections", "20"},
+      {"max_wal_senders", "0"},
+      // those that the data holds are kept in memory
+      {"max_prepared_transactions", "200"},
+      {"shared_buffers", "64MB"},
+      {"maintenance_work_mem", "64MB"},
+      {"work_mem", "8MB"},
+      {"max_wal_size", "256MB"},
+      // it is thrown away, whatever becomes of the machine
+      {"fsync", "off"},
+      {"full_page_writes", "off"},
+      {"synchronous_commit", "off"},
+      // a page that its checksum does not fit is to be told
+      {"ignore_checksum_failure", "off"},
+      {"zero_damaged_pages", "off"},
+  };
+  if (HasEventTriggersSwitch(major)) values["event_triggers"] = "off";
+  return values;
 }
 
 Values SystemValues(const ServerSettings& settings, const ConfigurationSet& set) {

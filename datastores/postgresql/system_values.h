@@ -9,6 +9,8 @@ namespace dbagent::datastore::postgresql {
 // precedence over what a superuser of the database writes with ALTER SYSTEM, which the server reads
 // after all files of the agent's.
 Values ConstantValues(const ServerSettings& settings);
+// More of a scratch server; on its command line, where nothing overrides it.
+Values ScratchValues(std::uint32_t major);
 // All of them. The set's networks and the addresses must have been checked.
 Values SystemValues(const ServerSettings& settings, const ConfigurationSet& set);
 

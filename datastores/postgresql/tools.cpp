@@ -1,5 +1,6 @@
 #include "datastores/postgresql/tools.h"
 
+#include <array>
 #include <csignal>
 
 #include "datastores/postgresql/config.h"
@@ -30,35 +31,65 @@ std::string Connect(const ServerSettings& settings, const std::string& user) {
 }
 
 // With the configuration's entry file.
-std::vector<std::string> ServerArguments(const ServerSettings& settings,
+std::vector<std::string> ServerArguments(const ServerSettings& settings, std::uint32_t major,
                                          const std::string& config_file) {
   std::vector<std::string> arguments = {"-D", settings.volume.current() / "data", "-c",
                                         "config_file=" + config_file};
   for (const auto& [name, value] : ConstantValues(settings))
     arguments.insert(arguments.end(), {"-c", name + "=" + value});
+  if (!settings.scratch) return arguments;
+  for (const auto& [name, value] : ScratchValues(major))
+    arguments.insert(arguments.end(), {"-c", name + "=" + value});
   return arguments;
 }
 
-std::vector<std::string> TryStartArguments(const ServerSettings& settings) {
+std::vector<std::string> TryStartArguments(const ServerSettings& settings, std::uint32_t major) {
   std::vector<std::string> arguments =
-      ServerArguments(settings, settings.volume.config() / "sets" / "{set}" / kMainFile);
+      ServerArguments(settings, major, settings.volume.config() / "sets" / "{set}" / kMainFile);
   // it reads and checks everything, says what was asked, and ends
   arguments.insert(arguments.end(), {"-C", "config_file"});
   return arguments;
 }
 
-os::ServerDefinition MakeServer(const ServerSettings& settings, const os::Path& programs) {
+os::ServerDefinition MakeServer(const ServerSettings& settings, std::uint32_t major,
+                                const os::Path& programs) {
   const os::Volume& volume = settings.volume;
   os::ServerDefinition server;
   server.command.name = "postgres";
   server.command.program = programs / "postgres";
-  server.command.arguments = ServerArguments(settings, volume.config() / kMainFile);
+  server.command.arguments = ServerArguments(settings, major, volume.config() / kMainFile);
   server.command.environment = kServerEnvironment;
   server.log_file = LogFile(settings);
   server.stop_signal = SIGINT;
   server.kill_signal = SIGQUIT;
   server.pid_file = volume.current() / "data" / "postmaster.pid";
   return server;
+}
+
+// What the backup's manifest names and a restore leaves out.
+constexpr std::array<const char*, 8> kLeftOut = {
+    "postgresql.conf", "postgresql.auto.conf", "pg_hba.conf",    "pg_ident.conf",
+    "recovery.signal", "standby.signal",       "postmaster.pid", "postmaster.opts"};
+
+void AddCheckTools(const os::Path& extract, const os::Path& programs, os::ToolTable& table) {
+  const std::map<std::string, ParameterKind> generation = {
+      {"generation", ParameterKind::kGeneration}};
+  table.tools.push_back({kKeepManifest,
+                         extract,
+                         {"file", "{generation}/log", "backup_manifest"},
+                         generation,
+                         kServerEnvironment});
+  table.tools.push_back(
+      {kLinkTablespace,
+       "/usr/bin/ln",
+       {"--symbolic", "--", "{generation}/tablespaces/{oid}", "{generation}/data/pg_tblspc/{oid}"},
+       {{"generation", ParameterKind::kGeneration}, {"oid", ParameterKind::kNumber}},
+       kServerEnvironment});
+  std::vector<std::string> verify = {"--quiet", "--manifest-path={generation}/log/backup_manifest"};
+  for (const char* const file : kLeftOut) verify.push_back(std::string("--ignore=") + file);
+  verify.emplace_back("{generation}/data");
+  table.tools.push_back({kVerifyFiles, programs / "pg_verifybackup", std::move(verify), generation,
+                         kServerEnvironment});
 }
 
 }  // namespace
@@ -127,10 +158,11 @@ os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& inf
        kServerEnvironment});
   table.tools.push_back({kTryStart,
                          programs / "postgres",
-                         TryStartArguments(settings),
+                         TryStartArguments(settings, info.major),
                          {{"set", ParameterKind::kNumber}},
                          kServerEnvironment});
-  table.server = MakeServer(settings, programs);
+  if (settings.scratch) AddCheckTools(extract, programs, table);
+  table.server = MakeServer(settings, info.major, programs);
   return table;
 }
 

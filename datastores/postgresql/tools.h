@@ -13,6 +13,11 @@ inline constexpr const char* kPsql = "psql";
 inline constexpr const char* kExtractData = "extract-data";
 inline constexpr const char* kExtractTablespace = "extract-tablespace";
 inline constexpr const char* kPutFile = "put-file";
+// Of a scratch server. Parameter: generation. Keeps the backup's manifest (stdin) beside the data,
+// makes the link to a tablespace (parameter: oid), holds the files against the manifest.
+inline constexpr const char* kKeepManifest = "keep-manifest";
+inline constexpr const char* kLinkTablespace = "link-tablespace";
+inline constexpr const char* kVerifyFiles = "pg_verifybackup";
 
 os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& info,
                         const os::Path& programs);

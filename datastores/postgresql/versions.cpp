@@ -100,6 +100,10 @@ bool HasTransactionTimeout(std::uint32_t major) {
   return major >= 17;
 }
 
+bool HasEventTriggersSwitch(std::uint32_t major) {
+  return major >= 17;
+}
+
 std::string CurrentParameterName(const std::string& name, std::uint32_t major) {
   if (name == "sort_mem") return "work_mem";
   if (name == "vacuum_mem") return "maintenance_work_mem";

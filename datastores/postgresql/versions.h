@@ -28,6 +28,8 @@ bool MembershipHasGrantor(std::uint32_t major);
 bool PsqlKnowsRestrict(const DatastoreInfo& info);
 // 17 brought transaction_timeout.
 bool HasTransactionTimeout(std::uint32_t major);
+// 17 brought event triggers at a login, and the switch that keeps them all from running.
+bool HasEventTriggersSwitch(std::uint32_t major);
 // The parameter that the server takes an old name for (`sort_mem`); others come back unchanged.
 std::string CurrentParameterName(const std::string& name, std::uint32_t major);
 

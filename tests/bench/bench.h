@@ -18,6 +18,9 @@ class Samples {
     Add(begin);
   }
   void Add(std::chrono::steady_clock::time_point begin);
+  void Merge(const Samples& other) {
+    millis_.insert(millis_.end(), other.millis_.begin(), other.millis_.end());
+  }
   double Percentile(double share) const;
   double Median() const { return Percentile(0.5); }
   std::string ToString() const;

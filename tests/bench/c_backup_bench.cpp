@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/bench/bench.h"
+#include "tests/bench/bulk.h"
 
 namespace dbagent::tests {
 namespace {
@@ -35,10 +36,6 @@ void Fill(AgentProcess& agent) {
         "AS payload FROM generate_series(1, 1000000) n");
     Ask(*session, "ALTER TABLE bulk ADD PRIMARY KEY (id)");
   }
-}
-
-void Shell(const std::string& command) {
-  ASSERT_EQ(std::system(("exec bash -c 'set -o pipefail; " + command + "'").c_str()), 0) << command;
 }
 
 struct PlainTools {

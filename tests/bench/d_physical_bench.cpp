@@ -9,11 +9,11 @@
 
 #include "agent/os/files.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/bulk.h"
 
 namespace dbagent::tests {
 namespace {
 
-constexpr int kRowsAtOnce = 1000000;
 constexpr double kMiB = 1024;  // in the kB of /proc
 
 double StatusKilobytes(const std::string& pid, const std::string& field) {
@@ -76,55 +76,6 @@ class MemoryWatch {
   std::thread thread_;
 };
 
-// Some 270 bytes a row, most of them random.
-void AddRows(AgentProcess& agent, int first) {
-  const auto session = BareSession(agent, "bulk");
-  const std::string payload =
-      "CONCAT(SHA2({0}, 256), SHA2({0} + 1, 256), SHA2({0} + 2, 256), REPEAT('x', {0} % 64))";
-  if (TheTraits().kind == "postgresql") {
-    Ask(*session, fmt::format("INSERT INTO bulk SELECT n, sha256(n::text::bytea)::text || "
-                              "sha256((n + 1)::text::bytea)::text || sha256((n + "
-                              "2)::text::bytea)::text || repeat('x', n % 64) FROM "
-                              "generate_series({}, {}) n",
-                              first + 1, first + kRowsAtOnce));
-    return;
-  }
-  if (TheTraits().name == "mysql")
-    Ask(*session, "SET SESSION cte_max_recursion_depth = 1000000, sql_log_bin = 0");
-  const std::string rows = TheTraits().name == "mariadb"
-                               ? fmt::format("SELECT seq FROM seq_1_to_{}", kRowsAtOnce)
-                               : fmt::format(
-                                     "WITH RECURSIVE r AS (SELECT 1 AS seq UNION ALL "
-                                     "SELECT seq + 1 FROM r WHERE seq < {}) SELECT seq "
-                                     "FROM r",
-                                     kRowsAtOnce);
-  const std::string n = fmt::format("(s.seq + {})", first);
-  Ask(*session, fmt::format("INSERT INTO bulk SELECT {0}, {1} FROM ({2}) s", n,
-                            fmt::format(fmt::runtime(payload), n), rows));
-}
-
-void Shell(const std::string& command) {
-  ASSERT_EQ(std::system(("exec bash -c 'set -o pipefail; " + command + "'").c_str()), 0) << command;
-}
-
-// What copies the server without us, on its standard output; empty where there is none.
-std::string PlainCopy(AgentProcess& agent) {
-  const std::string run = agent.run_directory().native();
-  if (TheTraits().kind == "postgresql") {
-    const std::string bin =
-        TheTraits().programs.empty() ? "/usr/lib/postgresql/15/bin" : TheTraits().programs.native();
-    return fmt::format("{}/pg_basebackup -h {} -p {} -D - -F tar -X fetch --checkpoint=fast", bin,
-                       run, agent.port());
-  }
-  if (TheTraits().name == "mariadb") {
-    return fmt::format(
-        "mariadb-backup --no-defaults --backup --stream=mbstream --socket={}/mysql.sock "
-        "--datadir={} --target-dir={}/plain 2>/dev/null",
-        run, (agent.volume().current() / "data").native(), agent.home().native());
-  }
-  return "";
-}
-
 void Measure(AgentProcess& agent) {
   const std::string ctl =
       DBAGENT_BINARY_DIR "/agent/dbagentctl --socket " + agent.socket().native() + " ";
@@ -159,16 +110,10 @@ void Measure(AgentProcess& agent) {
 
 TEST(Bench, PhysicalBackupAndRestore) {
   AgentProcess& agent = TheAgent();
-  {
-    const auto session = BareSession(agent);
-    Ask(*session, "DROP DATABASE IF EXISTS bulk");
-    Ask(*session, "CREATE DATABASE bulk");
-    const auto inside = BareSession(agent, "bulk");
-    Ask(*inside, "CREATE TABLE bulk (id INT PRIMARY KEY, payload VARCHAR(300))");
-  }
+  MakeBulk(agent);
   int rows = 0;
   for (const int millions : {4, 16}) {
-    for (; rows < millions * kRowsAtOnce; rows += kRowsAtOnce) AddRows(agent, rows);
+    for (; rows < millions * kRowsAtOnce; rows += kRowsAtOnce) AddBulkRows(agent, rows);
     Measure(agent);
   }
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/e2e/agent_process.h"
+#include "tests/support/backup_files.h"
 
 namespace dbagent::tests {
 namespace {
@@ -382,10 +383,11 @@ TEST(Backups, RefuseOneThatIsMissingCutOrAlteredAndMakeNothing) {
     std::function<void(std::string&)> how;
   };
   for (const Case& c :
-       {Case{folder / "chunks/0000/00000000.zst",
+       {Case{FileOfObject(folder, "chunks/0000/00000000.zst"),
              [](std::string& text) { text[text.size() / 2] ^= 1; }},
-        Case{folder / "chunks/0000/00000000.zst", [](std::string& text) { text.pop_back(); }},
-        Case{folder / "index/0000/0000", [](std::string& text) { text[10] ^= 1; }},
+        Case{FileOfObject(folder, "chunks/0000/00000000.zst"),
+             [](std::string& text) { text.pop_back(); }},
+        Case{FileOfObject(folder, "index/0000/0000"), [](std::string& text) { text[10] ^= 1; }},
         Case{folder / "manifest", [](std::string& text) { text[20] ^= 1; }},
         Case{folder / "manifest", [](std::string& text) { text.resize(text.size() / 2); }}}) {
     const std::string whole = TextOf(c.file);
@@ -403,7 +405,7 @@ TEST(Backups, RefuseOneThatIsMissingCutOrAlteredAndMakeNothing) {
     EXPECT_FALSE(HasDatabase(agent, "from-broken"));
     change(c.file, [&](std::string& text) { text = whole; });
   }
-  std::filesystem::remove(folder / "chunks/0000/00000000.zst");
+  std::filesystem::remove(FileOfObject(folder, "chunks/0000/00000000.zst"));
   EXPECT_EQ(Restore(agent, made.backup_id(), "shop", "from-broken").error().reason(),
             "BACKUP_CORRUPT");
   v1::RestoreBackupRequest request;

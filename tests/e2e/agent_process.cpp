@@ -169,7 +169,7 @@ pid_t AgentProcess::server_pid() const {
 
 v1::Operation AgentProcess::Finish(const v1::Operation& operation) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(3));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(10));
   v1::WatchOperationRequest request;
   request.set_id(operation.id());
   const auto stub = v1::OperationService::NewStub(channel());

@@ -50,7 +50,7 @@ bool Thorough() {
 }
 
 void HaltingAgent::Start() {
-  agent.more_settings = "limits: {stream_buffers: 40MiB}\n";
+  agent.more_settings = "limits: {stream_buffers: 40MiB}\nbackup: {chunk_size: 1MiB}\n";
   stopping_ = false;
   std::error_code none;
   std::filesystem::remove(Control(), none);

@@ -8,7 +8,9 @@
 #include <functional>
 #include <set>
 
+#include "agent/os/files.h"
 #include "dbagent/v1/configuration.grpc.pb.h"
+#include "dbagent/v1/key.grpc.pb.h"
 #include "tests/e2e/agent_process.h"
 
 namespace dbagent::tests {
@@ -28,7 +30,8 @@ struct Scenario {
       before;  // brings about what the call needs; the agent is not going to be killed
   std::function<void(AgentProcess&)> call;  // its outcome does not matter: the agent may be gone
   std::function<void(AgentProcess&, bool succeeded)> truth;
-  bool fails = false;  // the call is meant to fail, whether the agent is killed or not
+  bool fails = false;     // the call is meant to fail, whether the agent is killed or not
+  std::string only = {};  // the points that begin so; the others are those of another scenario
 };
 
 // ---- small calls
@@ -131,7 +134,7 @@ void DisableRoot(AgentProcess& agent) {
 // Follows an operation that the agent may not live to finish.
 void FollowWhileItLives(AgentProcess& agent, const v1::Operation& operation) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(10));
   v1::WatchOperationRequest request;
   request.set_id(operation.id());
   const auto stub = v1::OperationService::NewStub(agent.channel());
@@ -170,8 +173,52 @@ void TakeBackup(AgentProcess& agent) {
   RunOperation<BackupService>(agent, &BackupService::Stub::Create, request);
 }
 
+void WriteKeys(AgentProcess& agent) {
+  for (const char* id : {"old", "new"}) {
+    const Status written =
+        os::WriteFileAtomic(agent.home() / id, std::string(64, id[0] == 'o' ? '1' : '2'), 0600);
+    ASSERT_TRUE(written.ok()) << written.ToString();
+  }
+  agent.more_settings = fmt::format(
+      // other tests run beside this one
+      "limits: {{scratch_nice: 3}}\n"
+      "encryption: {{active: new, keys: [{{id: old, key: {{file: {0}/old}}}}, "
+      "{{id: new, key: {{file: {0}/new}}}}]}}\n",
+      agent.home().native());
+}
+
+void UseKey(AgentProcess& agent, const std::string& id) {
+  WriteKeys(agent);
+  agent.more_settings.replace(agent.more_settings.find("active: new") + 8, 3, id);
+  agent.Stop();
+  agent.Start();
+}
+
+void RotateKeys(AgentProcess& agent) {
+  RunOperation<v1::KeyService>(agent, &v1::KeyService::Stub::Rotate, v1::RotateKeysRequest());
+}
+
 void Sweep(AgentProcess& agent) {
   RunOperation<BackupService>(agent, &BackupService::Stub::Sweep, v1::SweepBackupsRequest());
+}
+
+void VerifyByRestore(AgentProcess& agent, const std::string& backup) {
+  v1::VerifyBackupRequest request;
+  request.set_id(backup);
+  request.set_level(v1::VERIFY_LEVEL_RESTORE);
+  RunOperation<BackupService>(agent, &BackupService::Stub::Verify, request);
+}
+
+// Nothing of a scratch server is left, and the backup is as good as before.
+void CheckVerified(AgentProcess& agent, const std::string& backup, bool succeeded) {
+  EXPECT_FALSE(std::filesystem::exists(agent.volume().scratch())) << agent.log();
+  EXPECT_FALSE(std::filesystem::exists(agent.run_directory() / "scratch"));
+  v1::GetBackupRequest request;
+  request.set_id(backup);
+  v1::Backup found;
+  EXPECT_TRUE(Call<BackupService>(agent, &BackupService::Stub::Get, request, found).ok());
+  EXPECT_FALSE(found.has_last_verify_error()) << found.DebugString();
+  EXPECT_TRUE(found.last_verify().level() == v1::VERIFY_LEVEL_RESTORE || !succeeded);
 }
 
 // What a backup leaves whose agent went away for good.
@@ -400,6 +447,30 @@ std::vector<Scenario> BackupScenarios() {
          EXPECT_FALSE(found.has_last_verify_error());
          EXPECT_TRUE(found.has_last_verify_time() || !succeeded);
        }},
+      {"backup.verify_restore", take, [=](AgentProcess& agent) { VerifyByRestore(agent, *backup); },
+       [=](AgentProcess& agent, bool succeeded) { CheckVerified(agent, *backup, succeeded); },
+       false, "backup.verify_restore"},
+      {"keys.rotate",
+       [=](AgentProcess& agent) {
+         UseKey(agent, "old");
+         take(agent);
+         UseKey(agent, "new");
+       },
+       RotateKeys,
+       [=](AgentProcess& agent, bool succeeded) {
+         if (!succeeded) RotateKeys(agent);  // as it says: repeated, it ends the same
+         std::vector<std::string> slots;
+         for (const auto& entry : std::filesystem::directory_iterator(
+                  agent.store_directory / agent.Instance().id() / *backup / "keys"))
+           slots.push_back(entry.path().filename());
+         EXPECT_EQ(slots, std::vector<std::string>{"new"});
+         v1::VerifyBackupRequest request;
+         request.set_id(*backup);
+         v1::Operation verified;
+         EXPECT_TRUE(
+             Call<BackupService>(agent, &BackupService::Stub::Verify, request, verified).ok());
+         EXPECT_EQ(agent.Finish(verified).state(), v1::SUCCEEDED);
+       }},
       {"backup.sweep",
        [=](AgentProcess& agent) {
          take(agent);
@@ -431,6 +502,28 @@ std::vector<Scenario> PhysicalScenarios() {
        [=](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(BackupFolders(agent), *folders + (succeeded ? 1 : 0));
        }},
+      {"backup.verify_restore",
+       [=](AgentProcess& agent) {
+         take(agent);
+         *backup = NewestBackup(agent);
+       },
+       [=](AgentProcess& agent) { VerifyByRestore(agent, *backup); },
+       [=](AgentProcess& agent, bool succeeded) {
+         CheckVerified(agent, *backup, succeeded);
+         EXPECT_TRUE(agent.BecomesHealthy()) << agent.log();
+       }},
+      {"backup.create_verified", [=](AgentProcess& agent) { *folders = BackupFolders(agent); },
+       [](AgentProcess& agent) {
+         v1::CreateBackupRequest request = Physical();
+         request.set_verify(v1::VERIFY_LEVEL_RESTORE);
+         RunOperation<BackupService>(agent, &BackupService::Stub::Create, request);
+       },
+       [=](AgentProcess& agent, bool succeeded) {
+         // whatever became of the verification, the backup had been made
+         EXPECT_EQ(BackupFolders(agent), *folders + 1);
+         CheckVerified(agent, NewestBackup(agent), succeeded);
+       },
+       false, "backup.verif"},
       {"backup.restore_server",
        [=](AgentProcess& agent) {
          Drop(agent, {"newer"});
@@ -568,6 +661,7 @@ class KillMatrix : public testing::Test {
   static AgentProcess& Agent() {
     if (!agent_) {
       agent_ = std::make_unique<AgentProcess>();
+      WriteKeys(*agent_);
       agent_->Start();
       v1::PrepareInstanceRequest request;
       request.add_allowed_networks("127.0.0.0/8");
@@ -594,6 +688,7 @@ class KillMatrix : public testing::Test {
           !(scenario.kind.starts_with("backup") && point.starts_with(TheTraits().kind))) {
         continue;  // of the calls that `truth` made
       }
+      if (!point.starts_with(scenario.only)) continue;
       SCOPED_TRACE("killed at " + point);
       agent.Stop();
       agent.Start();

@@ -27,11 +27,11 @@ void Try(std::string_view input) {
   const auto read = decompressor.Decompress(ctx, AsBytes(input), ignored);
   if (!read.ok()) Require(read.status().reason() == "FRAME_CORRUPT", "a bad frame is told as such");
 
-  static stream::FrameCompressor compressor(1);
-  const auto frame = compressor.Compress(AsBytes(input));
+  static stream::FrameCompressor compressor;
+  const auto frame = compressor.Compress(AsBytes(input), 1);
   Require(frame.ok(), "everything can be compressed");
   Text back;
-  const auto size = decompressor.Decompress(ctx, *frame, back);
+  const auto size = decompressor.Decompress(ctx, frame->bytes(), back);
   Require(size.ok() && *size == input.size(), "a frame holds what went in");
   Require(back.text == input.substr(0, back.text.size()), "a frame gives back what went in");
 }

@@ -64,13 +64,16 @@ void Try(std::string_view input) {
   internal::IndexRef& index = *described.add_indexes();
   index.set_object("index/0000/0000");
   index.set_sha256(stream::Sha256Hex(AsBytes(input)));
-  const auto chunks = repository.ReadIndexes(ctx, kBackup, described);
-  if (!chunks.ok()) {
-    Require(chunks.status().reason() == "BACKUP_CORRUPT", "a bad index is told as such");
+  backup::ChunkCursor cursor(repository, kBackup, described);
+  for (;;) {
+    const auto placed = cursor.Next(ctx);
+    if (!placed.ok())
+      Require(placed.status().reason() == "BACKUP_CORRUPT", "a bad index is told as such");
+    if (!placed.ok() || !*placed) break;
   }
   stream::BufferBudget budget(1U << 20U);
-  internal::Chunk chunk;
-  chunk.set_stored_bytes(input.size());
-  backup::ChunkReader reader(store, budget, "folder");
-  Require(!reader.Verify(ctx, chunk).ok(), "a chunk of another digest is refused");
+  backup::PlacedChunk placed;
+  placed.chunk.set_stored_bytes(input.size());
+  backup::ChunkReader reader(store, budget, "folder", {});
+  Require(!reader.Verify(ctx, placed).ok(), "a chunk of another digest is refused");
 }

@@ -6,15 +6,16 @@
 #include <random>
 #include <thread>
 
-#include "agent/backup/chunk_reader.h"
 #include "agent/backup/chunk_writer.h"
 #include "agent/backup/json.h"
 #include "agent/backup/layout.h"
 #include "agent/backup/lease.h"
+#include "agent/backup/stream_source.h"
 #include "agent/backup/sweep.h"
 #include "agent/backup/time.h"
 #include "agent/backup/verify.h"
 #include "agent/storage/file_store.h"
+#include "tests/support/backup_files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -92,19 +93,20 @@ class BackupRepository : public testing::Test {
   }
   void WriteStream(internal::Manifest& manifest, const std::string& content) {
     const auto number = static_cast<std::uint64_t>(manifest.streams_size());
-    ChunkWriter writer(ctx(), store_, budget_, {repository_.Folder(manifest.id()), number, 1, 2});
+    RateLimit rate;
+    Pipeline pipeline(store_, budget_, rate, {});
+    ChunkWriter writer(ctx(), pipeline, {repository_.Folder(manifest.id()), number, cipher_});
     ASSERT_OK(writer.Write(ctx(), AsBytes(content)));
-    ASSERT_OK_AND_ASSIGN(const std::vector<internal::Chunk> chunks, writer.Finish(ctx()));
     internal::Stream& stream = *manifest.add_streams();
     stream.set_name(fmt::format("stream {}", number));
-    ASSERT_OK(repository_.WriteIndexes(ctx(), manifest.id(), number, chunks, stream));
+    ASSERT_OK(writer.Finish(ctx(), stream));
   }
   // Two streams, the first of three chunks, two of them of the same length.
   std::string MakeBackup() {
     internal::Manifest manifest = NewManifest();
     WriteStream(manifest, Noise(2 * kFirstChunkBytes + 5000));
     WriteStream(manifest, Noise(7000));
-    EXPECT_OK(repository_.WriteManifest(ctx(), manifest));
+    EXPECT_OK(repository_.WriteManifest(ctx(), manifest, cipher_));
     return manifest.id();
   }
   // One that never got its manifest.
@@ -126,7 +128,7 @@ class BackupRepository : public testing::Test {
     return repository_.Folder(backup) + name;
   }
   std::filesystem::path File(const std::string& backup, const std::string& name) const {
-    return directory_ / Object(backup, name);
+    return tests::FileOfObject(directory_ / repository_.Folder(backup), name);
   }
   bool IsThere(const std::string& backup, const std::string& name = "") const {
     return std::filesystem::exists(File(backup, name));
@@ -137,7 +139,7 @@ class BackupRepository : public testing::Test {
     return report.ok() ? *std::move(report) : SweepReport();
   }
   internal::Verification VerifyIt(const std::string& backup) {
-    Result<internal::Verification> found = Verify(ctx(), store_, budget_, kInstance, backup);
+    Result<internal::Verification> found = Verify(ctx(), store_, budget_, ring_, kInstance, backup);
     EXPECT_OK(found);
     return found.ok() ? *std::move(found) : internal::Verification();
   }
@@ -147,17 +149,20 @@ class BackupRepository : public testing::Test {
     const internal::Verification found = VerifyIt(backup);
     for (const internal::BadObject& bad : found.bad()) {
       EXPECT_FALSE(bad.why().empty());
-      names.push_back(bad.object().substr(repository_.Folder(backup).size()));
+      names.push_back(tests::PlainName(bad.object().substr(repository_.Folder(backup).size())));
     }
     return names;
   }
   // What a restore does before it uses anything: all of it, or its first error.
   Status ReadEverything(const std::string& backup) {
-    ASSIGN_OR_RETURN(const internal::Manifest manifest, repository_.ReadManifest(ctx(), backup));
-    ChunkReader reader(store_, budget_, repository_.Folder(backup));
-    for (const internal::Stream& stream : manifest.streams()) {
-      ASSIGN_OR_RETURN(const auto chunks, repository_.ReadIndexes(ctx(), backup, stream));
-      for (const internal::Chunk& chunk : chunks) RETURN_IF_ERROR(reader.Verify(ctx(), chunk));
+    ASSIGN_OR_RETURN(const OpenedBackup opened, repository_.Open(ctx(), backup, ring_));
+    std::vector<std::byte> buffer(100000);
+    for (const internal::Stream& stream : opened.manifest.streams()) {
+      StreamSource source(ctx(), store_, budget_, {kInstance, opened, stream});
+      for (;;) {
+        ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx(), buffer));
+        if (got == 0) break;
+      }
     }
     return Ok();
   }
@@ -172,6 +177,8 @@ class BackupRepository : public testing::Test {
   FaultyStore store_{directory_.path()};
   Repository repository_{store_, kInstance};
   stream::BufferBudget budget_{64U << 20U};
+  KeyRing ring_;
+  std::optional<BackupCipher> cipher_;
   std::mt19937 random_{42};
   const WallTime now_ = std::chrono::system_clock::now();
 };
@@ -204,7 +211,7 @@ TEST_F(BackupLease, SaysWhoMakesTheBackupAndGoesWhenItIsThere) {
   EXPECT_EQ(marker.operation_id(), "operation");
   EXPECT_GT(ReadTime(marker.lease_until()), now_ + 9min);
   EXPECT_OK(lease->Check());
-  EXPECT_OK(repository_.Publish(ctx(), *lease, NewManifest(backup_)));
+  EXPECT_OK(repository_.Publish(ctx(), *lease, NewManifest(backup_), {}));
   ASSERT_OK(lease->End(ctx()));
   EXPECT_FALSE(IsThere(backup_, kInProgressName));
   EXPECT_TRUE(IsThere(backup_, kManifestName));
@@ -241,7 +248,7 @@ TEST_F(BackupLease, ThatCannotBeRenewedEndsTheBackupWithTheCause) {
   EXPECT_NE(put.FullMessage().find("the store is away"), std::string::npos) << put.FullMessage();
   EXPECT_NE(put.hint(), "");
   EXPECT_FALSE(IsThere(backup_, "chunks/0"));
-  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_))),
+  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_), {})),
             "BACKUP_LEASE_LOST");
   EXPECT_FALSE(IsThere(backup_, kManifestName));
 }
@@ -254,7 +261,7 @@ TEST_F(BackupLease, IsRefusedWhereOneIsThere) {
 TEST_F(BackupLease, ABackupThatIsBeingSweptWritesNoManifest) {
   ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(kLease, 1h)));
   ASSERT_OK(store_.Put(ctx(), Object(backup_, kDeletingName), AsBytes("{}\n")));
-  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_))),
+  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_), {})),
             "BACKUP_LEASE_LOST");
   EXPECT_FALSE(IsThere(backup_, kManifestName));
 }
@@ -270,7 +277,7 @@ TEST_F(BackupLease, ASweepThatBeginsWhileTheManifestIsWrittenIsSeenAfterIt) {
     }
     return Ok();
   };
-  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_))),
+  EXPECT_EQ(ReasonOf(repository_.Publish(ctx(), *lease, NewManifest(backup_), {})),
             "BACKUP_LEASE_LOST");
   ASSERT_OK_AND_ASSIGN(const bool whole, repository_.IsWhole(ctx(), backup_));
   EXPECT_FALSE(whole);
@@ -384,7 +391,7 @@ TEST_F(BackupSweep, ALivingOwnerTakesBackWhatASweepHasFound) {
   const auto content = store_.Get(ctx(), Object(backup, kInProgressName), 10000);
   ASSERT_OK(content);
   EXPECT_NE(AsText(*content).find("operation"), std::string::npos) << AsText(*content);
-  EXPECT_OK(repository_.Publish(ctx(), *lease, NewManifest(backup)));
+  EXPECT_OK(repository_.Publish(ctx(), *lease, NewManifest(backup), {}));
 }
 
 // Between the sweep's look at the marker and its mark the owner renewed, or finished.
@@ -395,7 +402,7 @@ TEST_F(BackupSweep, LooksAgainAfterItsMarkAndLeavesWhatCameBackToLife) {
     store_.fault = [&, done = false](const char* call, const std::string& name) mutable -> Status {
       if (done || std::string_view(call) != "put" || !name.ends_with(kDeletingName)) return Ok();
       done = true;
-      if (finishes) return repository_.WriteManifest(ctx(), NewManifest(backup));
+      if (finishes) return repository_.WriteManifest(ctx(), NewManifest(backup), {});
       internal::InProgress marker;
       SetTime(now_ + 5min, *marker.mutable_lease_until());
       ASSIGN_OR_RETURN(const std::string json, ToJson(marker));
@@ -541,7 +548,8 @@ TEST_F(BackupVerify, EveryKindOfDamageIsRefusedByTheObjectsName) {
     const Status refused = ReadEverything(backup_);
     EXPECT_EQ(ReasonOf(refused), "BACKUP_CORRUPT");
     EXPECT_EQ(refused.code(), Code::kDataLoss);
-    EXPECT_NE(refused.message().find(c.bad.front()), std::string::npos) << refused.message();
+    EXPECT_NE(tests::PlainName(refused.message()).find(c.bad.front()), std::string::npos)
+        << refused.message();
     EXPECT_EQ(Bad(backup_), c.bad);
     for (std::size_t i = 0; i < c.kept.size(); ++i) {
       std::filesystem::copy_file(directory_ / "kept" / std::to_string(i), Of(c.kept[i]),
@@ -587,7 +595,8 @@ TEST_F(BackupVerify, AStoreThatIsAwayIsNoDamage) {
   store_.fault = [&](const char* call, const std::string&) {
     return std::string_view(call) == "get" && ++gets > 3 ? Away() : Ok();
   };
-  EXPECT_EQ(ReasonOf(Verify(ctx(), store_, budget_, kInstance, backup_)), "STORE_UNAVAILABLE");
+  EXPECT_EQ(ReasonOf(Verify(ctx(), store_, budget_, ring_, kInstance, backup_)),
+            "STORE_UNAVAILABLE");
 }
 
 TEST_F(BackupVerify, AnObjectThatTheStoreCannotGiveIsBad) {
@@ -605,10 +614,10 @@ TEST_F(BackupVerify, CanBeCancelledAndFitsIntoASmallBudget) {
     if (name.ends_with(".zst")) stop->RequestStop(StopReason::kCancelled);
     return Ok();
   };
-  EXPECT_EQ(ReasonOf(Verify(stopping, store_, budget_, kInstance, backup_)), "CANCELLED");
+  EXPECT_EQ(ReasonOf(Verify(stopping, store_, budget_, ring_, kInstance, backup_)), "CANCELLED");
   store_.fault = nullptr;
   stream::BufferBudget small(5U << 20U);  // of one chunk
-  EXPECT_OK(Verify(ctx(), store_, small, kInstance, backup_));
+  EXPECT_OK(Verify(ctx(), store_, small, ring_, kInstance, backup_));
 }
 
 TEST_F(BackupVerify, ItsResultsLieBesideTheBackupTheNewestIsShown) {

@@ -106,6 +106,30 @@ TEST_F(OperationsTest, NothingBeginsBeforeAnEndThatCouldNotBeJournalledIs) {
   EXPECT_EQ(WaitForEnd(*operations, first.id), State::kSucceeded);
 }
 
+TEST_F(OperationsTest, AnOperationThatChangesItsLocksLetsTheOthersGo) {
+  const auto operations = Open();
+  const auto done = [](Running&) { return Ok(); };
+  const auto begin = [&](const std::string& kind, const std::string& target) {
+    return ReasonOf(
+        operations->RunQuick({kind, {target}, "test", "", ""}, Deadline::Never(), done));
+  };
+  ASSERT_OK(operations->RunQuick(
+      {"backup.create_verified", {"*"}, "test", "", ""}, Deadline::Never(),
+      [&](Running& running) -> Status {
+        EXPECT_EQ(begin("database.create", "shop"), "LOCK_HELD");
+        EXPECT_EQ(begin("backup.create", "shop"), "LOCK_HELD");
+        EXPECT_EQ(begin("backup.verify_restore", "b"), "LOCK_HELD");
+        RETURN_IF_ERROR(running.ChangeLocks("backup.verify_restore", {"a"}));
+        EXPECT_EQ(begin("database.create", "shop"), "OK");
+        EXPECT_EQ(begin("backup.create", "shop"), "OK");
+        EXPECT_EQ(begin("backup.verify_restore", "b"), "LOCK_HELD");  // one at a time
+        EXPECT_EQ(begin("backup.verify", "a"), "OK");
+        EXPECT_EQ(begin("backup.delete", "a"), "LOCK_HELD");
+        return Ok();
+      }));
+  EXPECT_EQ(begin("backup.delete", "a"), "OK");
+}
+
 TEST_F(OperationsTest, KeepsNoResultThatHeldASecret) {
   const auto operations = Open();
   const Spec spec{"user.enable_root", {"root"}, "tester", "id-1", "enable"};

@@ -234,5 +234,42 @@ TEST(DirectHost, TakeOverSparesAProcessThatOnlyHasTheNumberOfARecordedOne) {
   EXPECT_TRUE(std::filesystem::is_empty(volume / "agent/children"));
 }
 
+// ---- a transient host ----
+
+TEST(DirectHost, WhatATransientHostRunsYieldsToEverythingElse) {
+  const tests::TempDir volume;
+  DirectHostOptions options;
+  options.volume = Volume(volume.path());
+  options.table.tools = {
+      Script("nice",
+             "nice; ionice; for i in $(seq 200); do [ $(cat "
+             "/proc/self/oom_score_adj) = 1000 ] && echo 1000 && break; sleep 0.05; done")};
+  options.transient_nice = 7;
+  const auto host = MakeDirectHost(std::move(options));
+  ASSERT_OK(host->MakeGeneration());
+  ASSERT_OK_AND_ASSIGN(const std::string said, OutputOf(*host, Call("nice")));
+  EXPECT_EQ(said, "7\nidle\n1000\n");
+}
+
+TEST(DirectHost, DiscardingAVolumeEndsWhoeverWorksInItAndRemovesIt) {
+  const tests::TempDir directory;
+  const Volume volume(directory / "scratch");
+  ASSERT_OK(volume.MakeLayout());
+  ASSERT_OK(MakeDirectories(volume.generation(1).data, 0700));
+  ChildSpec spec;
+  spec.name = "sleep";
+  spec.program = "/bin/sleep";
+  spec.arguments = {"1000"};
+  ASSERT_OK_AND_ASSIGN(const auto beside, ChildProcess::Spawn(spec));
+  spec.working_directory = volume.generation(1).data;
+  // as a server whose agent was killed
+  ASSERT_OK_AND_ASSIGN(const auto inside, ChildProcess::Spawn(spec));
+  ASSERT_OK(DiscardVolume(volume, Deadline::After(std::chrono::seconds(20))));
+  EXPECT_EQ(tests::ReasonOf(ProcessStartTime(inside->pid())), "NOT_FOUND");
+  EXPECT_OK(ProcessStartTime(beside->pid()));
+  EXPECT_FALSE(std::filesystem::exists(volume.root()));
+  ASSERT_OK(DiscardVolume(volume, Deadline::After(std::chrono::seconds(20))));
+}
+
 }  // namespace
 }  // namespace dbagent::os

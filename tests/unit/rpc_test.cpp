@@ -12,6 +12,7 @@
 #include "dbagent/v1/database.pb.h"
 #include "dbagent/v1/error.pb.h"
 #include "dbagent/v1/instance.pb.h"
+#include "dbagent/v1/key.pb.h"
 #include "dbagent/v1/operation.pb.h"
 #include "dbagent/v1/user.pb.h"
 #include "tests/support/status_matchers.h"
@@ -24,7 +25,8 @@ TEST(Methods, TheTableNamesExactlyTheMethodsOfTheServices) {
   for (const auto* file :
        {v1::Instance::descriptor()->file(), v1::Database::descriptor()->file(),
         v1::User::descriptor()->file(), v1::Operation::descriptor()->file(),
-        v1::Backup::descriptor()->file(), v1::Configuration::descriptor()->file()}) {
+        v1::Backup::descriptor()->file(), v1::Configuration::descriptor()->file(),
+        v1::Key::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         declared.insert(file->service(s)->name() + "/" + file->service(s)->method(m)->name());

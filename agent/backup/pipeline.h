@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/base/rate_limit.h"
+#include "agent/storage/object_store.h"
+#include "agent/stream/buffer_budget.h"
+#include "agent/stream/stage.h"
+
+namespace dbagent::backup {
+
+struct PipelineOptions {
+  int level = 1;          // zstd's, 1 to 19
+  bool adaptive = false;  // the level is then only where it begins
+  unsigned compress_threads = 2;
+  unsigned uploads = 4;           // chunks on their way to the store at a time
+  std::uint64_t chunk_bytes = 0;  // stored bytes of a chunk; 0: as the stream grows
+  bool polite = false;            // only with what the machine has to spare
+};
+
+// What the streams of one backup share: threads that compress, threads that seal, hash and store,
+// and the account of both. Threads: any.
+class Pipeline {
+ public:
+  // `rate` limits the bytes that are read from the source. All outlive this.
+  Pipeline(storage::ObjectStore& store, stream::BufferBudget& budget, RateLimit& rate,
+           PipelineOptions options);
+
+  storage::ObjectStore& store() { return store_; }
+  stream::BufferBudget& budget() { return budget_; }
+  RateLimit& rate() { return rate_; }
+  stream::Stage& compress() { return compress_; }
+  stream::Stage& upload() { return upload_; }
+
+  // For the next frame. An adaptive one follows where work waits: more compression when the store
+  // is slower than the processor, less when it is faster.
+  int Level();
+  // How many bytes chunk `number` of one of `streams` streams at a time should have.
+  std::uint64_t ChunkBytes(std::uint64_t number) const;
+
+  // Time in which the source's bytes waited for room, for the rate.
+  void SourceWaited(std::uint64_t bytes, SteadyTime::duration for_room,
+                    SteadyTime::duration for_rate);
+
+  std::vector<StageFigures> Figures() const;
+  // Which stage the others waited for: `source`, `rate`, `compress` or `upload`.
+  std::string Bottleneck() const;
+
+ private:
+  storage::ObjectStore& store_;
+  stream::BufferBudget& budget_;
+  RateLimit& rate_;
+  const PipelineOptions options_;
+  const SteadyTime begun_ = std::chrono::steady_clock::now();
+  std::atomic<std::uint64_t> source_bytes_ = 0;
+  std::atomic<std::int64_t> waited_for_room_ = 0, waited_for_rate_ = 0;  // nanoseconds
+  std::atomic<int> level_;
+  std::atomic<unsigned> frames_ = 0;
+  stream::Stage compress_, upload_;
+};
+
+}  // namespace dbagent::backup
