@@ -47,9 +47,10 @@ class Speed : public testing::Test {
         os::WriteFileAtomic(agent_.home() / "key", std::string(64, 'a') + "\n", 0600);
     ASSERT_TRUE(key.ok()) << key.ToString();
     agent_.more_settings =
-        encrypted ? "encryption: {keys: [{id: k, key: {file: " + (agent_.home() / "key").native() +
-                        "}}]}\n"
-                  : "";
+        std::string("default_store: local\n") +
+        (encrypted ? "encryption: {keys: [{id: k, key: {file: " + (agent_.home() / "key").native() +
+                         "}}]}\n"
+                   : "");
     agent_.Start();
     ASSERT_TRUE(agent_.BecomesHealthy());
   }
@@ -174,7 +175,7 @@ TEST_F(Speed, ToObjectStores) {
   const std::string put = fmt::format(
       "token=$(curl -sf -D - -o /dev/null -H \"X-Storage-User: test:tester\" -H "
       "\"X-Storage-Pass: testing\" {0}/auth/v1.0 | tr -d \"\\r\" | sed -n "
-      "\"s/^X-Auth-Token: //Ip\"); curl -sf -X PUT -H \"X-Auth-Token: $token\" "
+      "\"s/^X-Auth-Token: //Ip\"); curl -sf -o /dev/null -X PUT -H \"X-Auth-Token: $token\" "
       "{0}/v1/AUTH_test/plain; find {1} -type f | xargs -P 4 -I FILE curl -sf -o /dev/null -H "
       "\"X-Auth-Token: $token\" -T FILE {0}/v1/AUTH_test/plain/",
       url, chunks);
