@@ -4,24 +4,10 @@
 #include <charconv>
 #include <set>
 
+#include "agent/base/edit_distance.h"
+
 namespace dbagent::config {
 namespace {
-
-// Edits (insert, drop, replace) between two short words.
-std::size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 std::string Join(const std::vector<std::string>& words) {
   std::string text;
@@ -32,10 +18,10 @@ std::string Join(const std::vector<std::string>& words) {
 std::string NearestHint(const std::string& word, const std::vector<std::string>& known) {
   const auto nearest =
       std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-        return Distance(word, a) < Distance(word, b);
+        return EditDistance(word, a) < EditDistance(word, b);
       });
   if (nearest == known.end()) return {};
-  const bool near = Distance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3);
+  const bool near = EditDistance(word, *nearest) <= std::max<std::size_t>(2, word.size() / 3);
   // a key that was cut short is far by edits, and meant all the same
   if (near || nearest->starts_with(word)) return fmt::format("did you mean '{}'?", *nearest);
   return "known here: " + Join(known);

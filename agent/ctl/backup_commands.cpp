@@ -93,15 +93,6 @@ struct BackupOptions {
   bool polite = false;
 };
 
-// A size like `8MiB`; the option's name for the error.
-std::uint64_t ReadSize(const std::string& option, const std::string& text) {
-  if (text.empty()) return 0;
-  const std::optional<WideInteger> size = ParseQuantity(text, "B");
-  if (!size || *size <= 0)
-    throw CLI::ValidationError(option, "'" + text + "' is no size; write it like 8MiB");
-  return static_cast<std::uint64_t>(*size);
-}
-
 void Create(Session& session, const BackupOptions& options) {
   v1::CreateBackupRequest request;
   request.set_request_id(session.RequestId());
@@ -113,7 +104,8 @@ void Create(Session& session, const BackupOptions& options) {
   } else if (!options.compression.empty()) {
     const std::optional<WideInteger> level = ParseQuantity(options.compression, "");
     if (!level || *level < 1 || *level > 19)
-      throw CLI::ValidationError("--compression", "a level of zstd, 1 to 19, or adaptive");
+      throw CLI::ValidationError(
+          "--compression", "'" + options.compression + "' is no level; write 1 to 19, or adaptive");
     request.set_compression_level(static_cast<std::uint32_t>(*level));
   }
   request.set_compression_threads(options.threads);

@@ -23,7 +23,8 @@ Status Generate(const std::string& file) {
     return Error(Code::kFailedPrecondition, "IO_ERROR", "unable to {} '{}': {}", verb, file,
                  std::strerror(error))
         .WithHint(error == EEXIST ? "name a file that is not there; keys are never overwritten"
-                                  : "");
+                                  : "name a file in a directory that is there and that you may "
+                                    "write to");
   };
   const UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return failed("make");

@@ -1,6 +1,6 @@
 #include "agent/base/bytes.h"
-#include "agent/base/quantity.h"
 #include "agent/ctl/session.h"
+#include "agent/ctl/specs.h"
 #include "dbagent/v1/operation.grpc.pb.h"
 
 namespace dbagent::ctl {
@@ -113,12 +113,9 @@ void AddOperationCommands(CLI::App& app, Session& session) {
   throttle->add_option("ID", *id, "which")->required();
   throttle->add_option("RATE", *rate, "like 50MiB; 0: no limit")->required();
   throttle->callback([&session, id, rate] {
-    const std::optional<WideInteger> bytes = ParseQuantity(*rate, "B");
-    if (!bytes || *bytes < 0)
-      throw CLI::ValidationError("RATE", "'" + *rate + "' is no size; write it like 50MiB");
     v1::ThrottleOperationRequest request;
     request.set_id(*id);
-    request.set_bytes_per_second(static_cast<std::uint64_t>(*bytes));
+    request.set_bytes_per_second(ReadSize("RATE", *rate));
     v1::Operation answer;
     if (session.Call<v1::OperationService>(&v1::OperationService::Stub::Throttle, request, answer))
       session.Show(answer, [&] { return OperationDetails(answer); });

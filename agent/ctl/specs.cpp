@@ -1,7 +1,9 @@
 #include "agent/ctl/specs.h"
 
+#include <CLI/CLI.hpp>
 #include <vector>
 
+#include "agent/base/quantity.h"
 #include "agent/ctl/password.h"
 
 namespace dbagent::ctl {
@@ -82,6 +84,14 @@ Status ReadNewUser(const std::string& text, v1::NewUser& out) {
     }
   }
   return Ok();
+}
+
+std::uint64_t ReadSize(const std::string& option, const std::string& text) {
+  if (text.empty()) return 0;
+  const std::optional<WideInteger> size = ParseQuantity(text, "B");
+  if (!size || *size < 0)
+    throw CLI::ValidationError(option, "'" + text + "' is no size; write it like 8MiB");
+  return static_cast<std::uint64_t>(*size);
 }
 
 }  // namespace dbagent::ctl

@@ -18,4 +18,7 @@ std::string ShowPrivileges(const v1::DatabaseGrant& grant);
 // `NAME[@HOST],password-file=FILE[,DATABASE=SET]…`. USAGE.
 Status ReadNewUser(const std::string& text, v1::NewUser& out);
 
+// Bytes, like `8MiB` or `0`; empty: 0. Of a wrong one throws CLI's error, which names the option.
+std::uint64_t ReadSize(const std::string& option, const std::string& text);
+
 }  // namespace dbagent::ctl

@@ -34,7 +34,6 @@ class BufferBudget {
     void Release();
     // Gives back what is beyond `bytes`.
     void Shrink(std::uint64_t bytes);
-    std::uint64_t bytes() const { return bytes_; }
 
    private:
     BufferBudget* owner_ = nullptr;

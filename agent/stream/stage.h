@@ -29,7 +29,6 @@ class Stage {
   void Submit(std::uint64_t bytes, Work work);
   // How much waits to be begun.
   std::size_t queued() const;
-  unsigned threads() const { return static_cast<unsigned>(threads_.size()); }
   StageFigures figures() const;
 
  private:

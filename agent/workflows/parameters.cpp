@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/base/edit_distance.h"
+
 namespace dbagent::workflows {
 namespace {
 
@@ -26,26 +28,10 @@ Enum Back(const Wire (&all)[N], Wire wire) {
   return static_cast<Enum>(found == std::end(all) ? 0 : found - std::begin(all));
 }
 
-// How many characters differ, at most (Levenshtein).
-std::size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 std::string Suggestions(const datastore::Description& description, const std::string& name) {
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const datastore::Parameter& parameter : description.parameters) {
-    const std::size_t distance = Distance(name, parameter.name);
+    const std::size_t distance = EditDistance(name, parameter.name);
     if (parameter.access == ParameterAccess::kUser && distance <= 1 + name.size() / 6)
       near.emplace_back(distance, parameter.name);
   }
