@@ -61,7 +61,8 @@ void List(Session& session, const ListOptions& options) {
     if (!v1::OperationState_Parse(name, &state)) {
       session.Succeeded(
           Error(Code::kInvalidArgument, "USAGE", "there is no operation state '{}'", name)
-              .WithHint("PENDING, RUNNING, CANCELLING, INTERRUPTED, SUCCEEDED, FAILED, CANCELLED"));
+              .WithHint("PENDING, RUNNING, CANCELLING, INTERRUPTED, SUCCEEDED, FAILED, CANCELLED, "
+                        "ORPHANED"));
       return;
     }
     request.add_states(state);

@@ -131,9 +131,10 @@ Status Journal::Prepare() {
     RETURN_IF_ERROR(database_.Execute(kSchema));
     RETURN_IF_ERROR(database_.Execute("COMMIT"));
   }
-  ASSIGN_OR_RETURN(Statement prune,
-                   database_.Prepare("DELETE FROM operations WHERE state >= 5 AND id NOT IN"
-                                     " (SELECT id FROM operations ORDER BY id DESC LIMIT 10000)"));
+  ASSIGN_OR_RETURN(
+      Statement prune,
+      database_.Prepare("DELETE FROM operations WHERE state BETWEEN 5 AND 7 AND id NOT IN"
+                        " (SELECT id FROM operations ORDER BY id DESC LIMIT 10000)"));
   return prune.Run();
 }
 

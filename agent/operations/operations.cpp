@@ -9,19 +9,10 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/kill_point.h"
-#include "agent/operations/progress_meter.h"
+#include "agent/operations/live.h"
 #include "agent/os/files.h"
 
 namespace dbagent::operations {
-
-struct Operations::Live {
-  Record record;  // guarded by Operations::mutex_ once others can see it
-  const Kind* kind = nullptr;
-  std::shared_ptr<StopSwitch> stop = std::make_shared<StopSwitch>();
-  std::unique_ptr<ProgressMeter> progress;
-  Deadline deadline = Deadline::Never();
-  RateLimit rate;
-};
 
 class Operations::RunningImpl : public Running {
  public:
@@ -65,6 +56,9 @@ class Operations::RunningImpl : public Running {
     const std::lock_guard lock(owner_.mutex_);
     live_->record.notes.push_back(std::move(note));
   }
+  void LeaveOrphaned() override { live_->ending = Live::Ending::kOrphaned; }
+  void LeaveForRecovery() override { live_->ending = Live::Ending::kForRecovery; }
+  void GoOnWith(Body body) override { live_->goes_on = std::move(body); }
 
  private:
   Operations& owner_;
@@ -197,7 +191,22 @@ Status Operations::RunBody(const std::shared_ptr<Live>& live, const Body& body) 
   }
 }
 
+// The journal still says that it runs.
+void Operations::Forget(const std::shared_ptr<Live>& live) {
+  {
+    const std::lock_guard lock(mutex_);
+    live->record.state = State::kInterrupted;
+    locks_.Release(live->record.id);
+    live_.erase(live->record.id);
+    if (auto thread = threads_.extract(live->record.id))
+      ended_threads_.push_back(std::move(thread.mapped()));
+  }
+  Notify(live->record.id);
+  idle_.notify_all();
+}
+
 void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome) {
+  if (!outcome.ok() && live->ending == Live::Ending::kForRecovery) return Forget(live);
   // Others see it running until its locks are free: whoever sees it done can begin the next at
   // once.
   Record record;
@@ -211,11 +220,13 @@ void Operations::Finish(const std::shared_ptr<Live>& live, const Status& outcome
   } else {
     const bool cancelled =
         outcome.code() == Code::kCancelled && live->stop->reason() == StopReason::kCancelled;
-    record.state = cancelled ? State::kCancelled : State::kFailed;
+    record.state = live->ending == Live::Ending::kOrphaned ? State::kOrphaned
+                   : cancelled                             ? State::kCancelled
+                                                           : State::kFailed;
     record.error = StoredError::From(outcome);
     record.request_id.clear();  // nothing was done: the same id may try again
   }
-  record.plan.clear();
+  if (record.state != State::kOrphaned) record.plan.clear();
   KillPoint(record.kind + ".done");
   Record kept = record;
   if (kept.result_secret) kept.result.clear();
@@ -243,17 +254,28 @@ Result<Record> Operations::Submit(const Spec& spec, Body body) {
   std::optional<Record> earlier;
   ASSIGN_OR_RETURN(const std::shared_ptr<Live> live, Begin(spec, Deadline::Never(), earlier));
   if (earlier) return Get(earlier->id);
-  std::vector<std::thread> to_join;
   Record answer;
   {
     const std::lock_guard lock(mutex_);
-    to_join.swap(ended_threads_);
     answer = Snapshot(*live);
-    threads_[live->record.id] =
-        std::thread([this, live, body = std::move(body)] { Finish(live, RunBody(live, body)); });
+    StartThread(live, [this, live, body = std::move(body)] { Finish(live, RunBody(live, body)); });
+  }
+  JoinEnded();
+  return answer;
+}
+
+// Under mutex_.
+void Operations::StartThread(const std::shared_ptr<Live>& live, std::function<void()> work) {
+  threads_[live->record.id] = std::thread(std::move(work));
+}
+
+void Operations::JoinEnded() {
+  std::vector<std::thread> to_join;
+  {
+    const std::lock_guard lock(mutex_);
+    to_join.swap(ended_threads_);
   }
   for (std::thread& thread : to_join) thread.join();
-  return answer;
 }
 
 Result<Record> Operations::RunQuick(const Spec& spec, Deadline deadline, const Body& body) {
@@ -281,86 +303,6 @@ Result<Record> Operations::RunQuick(const Spec& spec, Deadline deadline, const B
   if (!outcome.ok()) return outcome;
   const std::lock_guard lock(mutex_);
   return live->record;
-}
-
-// ---- recovery
-// -------------------------------------------------------------------------------------------------------
-
-void Operations::OnRecover(std::string kind, RecoverBody body) {
-  recover_[std::move(kind)] = std::move(body);
-}
-
-Status Operations::StartRecovery() {
-  ASSIGN_OR_RETURN(std::vector<Record> unfinished, journal_->Unfinished());
-  const std::lock_guard lock(mutex_);
-  for (Record& record : unfinished) {
-    auto live = std::make_shared<Live>();
-    live->kind = FindKind(record.kind);
-    if (live->kind == nullptr) {
-      return Error(Code::kFailedPrecondition, "JOURNAL_TOO_NEW",
-                   "the journal has an unfinished operation '{}' of kind '{}', which this agent "
-                   "does not know",
-                   record.id, record.kind)
-          .WithHint("start the agent that began it once, so that it can finish it");
-    }
-    record.state = State::kInterrupted;
-    RETURN_IF_ERROR(journal_->Put(record));
-    live->record = std::move(record);
-    live->progress = std::make_unique<ProgressMeter>([this, id = live->record.id] { Notify(id); });
-    locks_.Hold(live->record.id, *live->kind, live->record.targets);
-    live_[live->record.id] = live;
-  }
-  if (live_.empty()) return Ok();
-  recovery_done_ = false;
-  recovery_thread_ = std::thread([this] { RecoverAll(); });
-  return Ok();
-}
-
-bool Operations::RecoveryDone() {
-  const std::lock_guard lock(mutex_);
-  return recovery_done_;
-}
-
-// False: not yet, try again.
-bool Operations::RecoverOne(const std::shared_ptr<Live>& live) {
-  const auto body = recover_.find(live->record.kind);
-  const Status outcome =
-      body == recover_.end()
-          ? Error(Code::kInternal, "NO_RECOVERY", "operations of kind '{}' cannot be recovered",
-                  live->record.kind)
-          : RunBody(live, body->second);
-  if (!outcome.ok() && outcome.retryable()) {
-    const std::lock_guard lock(mutex_);
-    live->record.error = StoredError::From(outcome);
-    return false;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    live->record.error = {};
-    live->record.notes.push_back(outcome.ok() ? "finished after the agent was restarted"
-                                              : "undone after the agent was restarted");
-  }
-  Finish(live, outcome);
-  return true;
-}
-
-void Operations::RecoverAll() {
-  std::vector<std::shared_ptr<Live>> waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, live] : live_) {
-      if (live->record.state == State::kInterrupted) waiting.push_back(live);
-    }
-  }
-  while (!waiting.empty()) {
-    std::erase_if(waiting, [this](const std::shared_ptr<Live>& live) { return RecoverOne(live); });
-    std::unique_lock lock(mutex_);
-    if (waiting.empty() ||
-        idle_.wait_for(lock, options_.recover_pause, [this] { return stopping_; }))
-      break;
-  }
-  const std::lock_guard lock(mutex_);
-  recovery_done_ = true;
 }
 
 Result<Record> Operations::FindRequest(const Spec& spec) {

@@ -43,6 +43,14 @@ class Running {
   virtual void SetResult(std::string result, bool secret = false) = 0;
   virtual void SetBackupId(std::string id) = 0;
   virtual void AddNote(std::string note) = 0;
+
+  // How it ends, said before the body returns its error:
+  // as ORPHANED: what it leaves cannot be removed without credentials that are not there;
+  virtual void LeaveOrphaned() = 0;
+  // not at all in this life of the agent, which is stopping: the next one recovers it.
+  virtual void LeaveForRecovery() = 0;
+  // Of a recovery, before it returns OK: it goes on, running, with `body`, whose end is its end.
+  virtual void GoOnWith(std::function<Status(Running&)> body) = 0;
 };
 
 using Body = std::function<Status(Running&)>;
@@ -55,10 +63,11 @@ struct Spec {
   std::string request;               // the whole request; compared by keyed HMAC, never stored
 };
 
-// Recovery of one kind: called at start with the journalled plan, it finishes or undoes. OK: it is
-// done (SUCCEEDED, with a note); an error: it was undone and that is the reason shown (FAILED) —
-// unless the error is retryable: then it stays INTERRUPTED, keeps its locks, and recovery is tried
-// again.
+// Recovery of one kind: called at start with the journalled plan, it finishes or undoes, or finds
+// that the work can go on (Running::GoOnWith). OK: it is done (SUCCEEDED, with a note); an error:
+// it was undone and that is the reason shown (FAILED) — unless the error is retryable: then it
+// stays INTERRUPTED, keeps its locks, and recovery is tried again. One recovery at a time: what
+// takes long goes on instead.
 using RecoverBody = Body;
 
 class Operations {
@@ -95,6 +104,9 @@ class Operations {
   Result<Record> Get(const std::string& id);                   // OPERATION_NOT_FOUND
   Result<std::vector<Record>> List(const ListFilter& filter);  // newest first, with live progress
   Result<Record> Cancel(const std::string& id);                // NOT_CANCELLABLE
+  // Recovers an ORPHANED one, for which the workflow now has what was missing; answers at once. A
+  // retryable error leaves it ORPHANED. NOT_ORPHANED, LOCK_HELD, AGENT_STOPPING.
+  Result<Record> RecoverOrphan(const std::string& id);
   // From now on at most so many bytes a second, 0: as many as come. NOT_THROTTLABLE.
   Result<Record> Throttle(const std::string& id, std::uint64_t bytes_per_second);
   // `changed` is called (from any thread, never under a lock of ours, must not block) when the
@@ -121,8 +133,15 @@ class Operations {
                                       std::optional<Record>& earlier);
   Status RunBody(const std::shared_ptr<Live>& live, const Body& body);
   void Finish(const std::shared_ptr<Live>& live, const Status& outcome);
+  // Without an end in the journal.
+  void Forget(const std::shared_ptr<Live>& live);
+  void StartThread(const std::shared_ptr<Live>& live, std::function<void()> work);
+  void JoinEnded();
   void RecoverAll();
   bool RecoverOne(const std::shared_ptr<Live>& live);
+  Status Recover(const std::shared_ptr<Live>& live);
+  bool EndRecovery(const std::shared_ptr<Live>& live, const Status& outcome);
+  void RunOrphan(const std::shared_ptr<Live>& live);
   void Notify(const std::string& id);
   Record Snapshot(const Live& live) const;
 

@@ -20,6 +20,9 @@ enum class State : std::uint8_t {  // numbers stand in the journal: never renumb
   kSucceeded = 5,
   kFailed = 6,
   kCancelled = 7,
+  // Ended, and something stays behind that only credentials could remove which the agent has no
+  // more. Its plan stays in the journal; Operations::RecoverOrphan.
+  kOrphaned = 8,
 };
 
 inline bool HasEnded(State state) {

@@ -33,6 +33,29 @@ class OperationsTest : public testing::Test {
     return State::kPending;
   }
 
+  // An unfinished operation of an earlier life in the journal; its id.
+  std::string Killed(const std::string& kind, const std::string& plan = "",
+                     State state = State::kRunning) {
+    Record killed;
+    killed.id = NewId();
+    killed.kind = kind;
+    killed.targets = {"shop"};
+    killed.state = state;
+    killed.plan = plan;
+    killed.created = std::chrono::system_clock::now();
+    const Result<std::unique_ptr<Journal>> journal = Journal::Open(dir_ / "journal");
+    EXPECT_TRUE(tests::IsOk(journal));
+    if (!journal.ok()) return "";
+    EXPECT_OK((*journal)->Put(killed));
+    return killed.id;
+  }
+
+  static Record Now(Operations& operations, const std::string& id) {
+    Result<Record> record = operations.Get(id);
+    EXPECT_TRUE(tests::IsOk(record));
+    return record.ok() ? *std::move(record) : Record();
+  }
+
   tests::TempDir dir_;
 };
 
@@ -208,17 +231,7 @@ TEST_F(OperationsTest, RefusesToCancelWhatCannotBeCutShort) {
 }
 
 TEST_F(OperationsTest, RecoversWithThePlanOfTheLifeThatWasKilled) {
-  {
-    Record killed;
-    killed.id = NewId();
-    killed.kind = "database.create";
-    killed.targets = {"shop"};
-    killed.state = State::kRunning;
-    killed.plan = "the plan";
-    killed.created = std::chrono::system_clock::now();
-    ASSERT_OK_AND_ASSIGN(const auto journal, Journal::Open(dir_ / "journal"));
-    ASSERT_OK(journal->Put(killed));
-  }
+  Killed("database.create", "the plan");
   const auto operations = Open();
   std::promise<std::string> plan;
   operations->OnRecover("database.create", [&](Running& running) -> Status {
@@ -235,16 +248,7 @@ TEST_F(OperationsTest, RecoversWithThePlanOfTheLifeThatWasKilled) {
 }
 
 TEST_F(OperationsTest, KeepsLockAndTriesAgainWhileRecoveryCannotReachTheServer) {
-  {
-    Record killed;
-    killed.id = NewId();
-    killed.kind = "database.delete";
-    killed.targets = {"shop"};
-    killed.state = State::kRunning;
-    killed.created = std::chrono::system_clock::now();
-    ASSERT_OK_AND_ASSIGN(const auto journal, Journal::Open(dir_ / "journal"));
-    ASSERT_OK(journal->Put(killed));
-  }
+  Killed("database.delete");
   const auto operations = Open();
   std::atomic<int> tries = 0;
   std::atomic<bool> reachable = false;
@@ -267,6 +271,101 @@ TEST_F(OperationsTest, KeepsLockAndTriesAgainWhileRecoveryCannotReachTheServer) 
   ASSERT_OK_AND_ASSIGN(const std::vector<Record> all,
                        operations->List({.kind = "database.delete"}));
   EXPECT_EQ(WaitForEnd(*operations, all.at(0).id), State::kSucceeded);
+}
+
+TEST_F(OperationsTest, ARecoveryThatGoesOnRunsAgainAndCanBeCancelled) {
+  const std::string id = Killed("backup.create", "half");
+  const auto operations = Open();
+  std::promise<void> other_recovered;
+  operations->OnRecover("backup.create", [](Running& running) -> Status {
+    running.GoOnWith([](Running& again) -> Status {
+      while (again.ctx().Poll().ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return again.ctx().Poll();
+    });
+    return Ok();
+  });
+  operations->OnRecover("database.delete", [&](Running&) -> Status {
+    other_recovered.set_value();
+    return Ok();
+  });
+  Killed("database.delete");
+  ASSERT_OK(operations->StartRecovery());
+  other_recovered.get_future().get();  // not kept waiting by what goes on
+  EXPECT_EQ(Now(*operations, id).state, State::kRunning);
+  ASSERT_OK(operations->Cancel(id));
+  EXPECT_EQ(WaitForEnd(*operations, id), State::kCancelled);
+  EXPECT_EQ(Now(*operations, id).notes,
+            std::vector<std::string>{"goes on after the agent was restarted"});
+}
+
+TEST_F(OperationsTest, WhatAStoppingAgentLeavesForRecoveryIsRecovered) {
+  std::string id;
+  {
+    const auto operations = Open();
+    std::promise<void> begun;
+    ASSERT_OK_AND_ASSIGN(
+        const Record record,
+        operations->Submit({"backup.create", {"shop"}, "tester", "", ""},
+                           [&](Running& running) -> Status {
+                             RETURN_IF_ERROR(running.SavePlan("half"));
+                             begun.set_value();
+                             while (running.ctx().Poll().ok())
+                               std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                             running.LeaveForRecovery();
+                             return running.ctx().Poll();
+                           }));
+    id = record.id;
+    begun.get_future().get();
+    EXPECT_TRUE(operations->Shutdown(std::chrono::seconds(10)));
+  }
+  const auto operations = Open();
+  operations->OnRecover("backup.create", [](Running& running) -> Status {
+    running.AddNote(running.plan());
+    return Ok();
+  });
+  ASSERT_OK(operations->StartRecovery());
+  EXPECT_EQ(WaitForEnd(*operations, id), State::kSucceeded);
+  EXPECT_EQ(Now(*operations, id).notes.at(0), "half");
+}
+
+TEST_F(OperationsTest, AnOrphanKeepsItsPlanHoldsNoLocksAndIsRecoveredWhenAsked) {
+  const auto operations = Open();
+  bool credentials = false;
+  const auto body = [&](Running& running) -> Status {
+    RETURN_IF_ERROR(running.SavePlan("where it lies"));
+    running.LeaveOrphaned();
+    return Error(Code::kAborted, "TOO_BAD", "it did not work");
+  };
+  operations->OnRecover("backup.create", [&](Running& running) -> Status {
+    EXPECT_EQ(running.plan(), "where it lies");
+    if (credentials) return Error(Code::kAborted, "INTERRUPTED", "removed");
+    running.LeaveOrphaned();
+    return Error(Code::kFailedPrecondition, "CREDENTIALS_MISSING", "no credentials");
+  });
+  const Spec spec{"backup.create", {"shop"}, "tester", "", ""};
+  ASSERT_OK_AND_ASSIGN(const Record begun, operations->Submit(spec, body));
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kOrphaned);
+  EXPECT_EQ(Now(*operations, begun.id).error.reason, "TOO_BAD");
+  EXPECT_OK(operations->RunQuick(spec, Deadline::Never(), [](Running&) { return Ok(); }));
+
+  ASSERT_OK(operations->RecoverOrphan(begun.id));
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kOrphaned);
+  EXPECT_EQ(Now(*operations, begun.id).error.reason, "CREDENTIALS_MISSING");
+  credentials = true;
+  ASSERT_OK(operations->RecoverOrphan(begun.id));
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kFailed);
+  EXPECT_EQ(Now(*operations, begun.id).error.reason, "INTERRUPTED");
+  EXPECT_EQ(Now(*operations, begun.id).notes.at(0), "it had ended with: it did not work");
+  EXPECT_EQ(ReasonOf(operations->RecoverOrphan(begun.id)), "NOT_ORPHANED");
+}
+
+TEST_F(OperationsTest, AnOrphanOutlivesTheAgentAndIsNotTakenForUnfinished) {
+  const std::string id = Killed("backup.create", "where it lies", State::kOrphaned);
+  const auto operations = Open();
+  ASSERT_OK(operations->StartRecovery());
+  EXPECT_TRUE(operations->RecoveryDone());
+  EXPECT_EQ(Now(*operations, id).state, State::kOrphaned);
+  EXPECT_EQ(Now(*operations, id).plan, "where it lies");
 }
 
 TEST_F(OperationsTest, ListsNewestFirstFromABound) {

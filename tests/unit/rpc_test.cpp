@@ -41,6 +41,7 @@ TEST(StatesOfTheWire, AreTheJournals) {
   EXPECT_EQ(static_cast<int>(v1::PENDING), static_cast<int>(operations::State::kPending));
   EXPECT_EQ(static_cast<int>(v1::INTERRUPTED), static_cast<int>(operations::State::kInterrupted));
   EXPECT_EQ(static_cast<int>(v1::CANCELLED), static_cast<int>(operations::State::kCancelled));
+  EXPECT_EQ(static_cast<int>(v1::ORPHANED), static_cast<int>(operations::State::kOrphaned));
 }
 
 TEST(ToGrpc, CarriesReasonHintFieldsAndRetry) {
