@@ -12,12 +12,12 @@ std::string FolderOf(const std::string& instance, const std::string& backup) {
 
 std::string ChunkName(std::uint64_t stream, const std::string& attempt, std::uint64_t number,
                       bool encrypted) {
-  return fmt::format("chunks/{:04}-{}/{:08}.zst{}", stream, attempt, number,
+  return fmt::format("{}{:04}-{}/{:08}.zst{}", kChunksFolder, stream, attempt, number,
                      encrypted ? ".aes" : "");
 }
 
 std::string IndexName(std::uint64_t stream, const std::string& attempt, std::uint64_t number) {
-  return fmt::format("index/{:04}-{}/{:04}", stream, attempt, number);
+  return fmt::format("{}{:04}-{}/{:04}", kIndexFolder, stream, attempt, number);
 }
 
 std::string StreamNameOfDatabase(const std::string& database) {

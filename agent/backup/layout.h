@@ -27,6 +27,8 @@ inline constexpr const char* kVerifyFolder = "verify/";
 inline constexpr const char* kRestoreLevel = "restore";  // of a verification
 inline constexpr std::size_t kLargestMarkerBytes = 1U << 20U;
 inline constexpr const char* kKeysFolder = "keys/";
+inline constexpr const char* kChunksFolder = "chunks/";
+inline constexpr const char* kIndexFolder = "index/";
 // `chunks/0003-<attempt>/00000042.zst`, of an encrypted one `….zst.aes`.
 std::string ChunkName(std::uint64_t stream, const std::string& attempt, std::uint64_t number,
                       bool encrypted);

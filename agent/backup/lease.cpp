@@ -42,10 +42,40 @@ Lease::Lease(storage::ObjectStore& store, Options options)
 Result<std::unique_ptr<Lease>> Lease::Take(const OpContext& ctx, storage::ObjectStore& store,
                                            Options options) {
   std::unique_ptr<Lease> lease(new Lease(store, std::move(options)));
-  RETURN_IF_ERROR(lease->Write(ctx, true).Wrap(
-      fmt::format("unable to begin backup '{}'", lease->options_.backup)));
+  RETURN_IF_ERROR(lease->Begin(ctx, true));
+  return lease;
+}
+
+Status Lease::Begin(const OpContext& ctx, bool first) {
+  RETURN_IF_ERROR(
+      Write(ctx, first).Wrap(fmt::format("unable to begin backup '{}'", options_.backup)));
   KillPoint("backup.marker_written");
-  lease->thread_ = std::thread([raw = lease.get()] { raw->KeepRenewing(); });
+  thread_ = std::thread([this] { KeepRenewing(); });
+  return Ok();
+}
+
+// The marker is written first, then the mark of a removal looked for: a sweep does the two the
+// other way round, so that one of both sees the other.
+Result<std::unique_ptr<Lease>> Lease::TakeOver(const OpContext& ctx, storage::ObjectStore& store,
+                                               Options options) {
+  std::unique_ptr<Lease> lease(new Lease(store, std::move(options)));
+  const std::string& backup = lease->options_.backup;
+  const Result<std::vector<std::byte>> content =
+      store.Get(ctx, lease->marker_, kLargestMarkerBytes);
+  if (content.ok()) {
+    internal::InProgress marker;
+    RETURN_IF_ERROR(FromJson(AsText(*content), lease->marker_, marker));
+    if (marker.operation_id() != lease->options_.operation && !marker.found_by_sweep())
+      return Lost(backup, fmt::format("its marker is of operation '{}'", marker.operation_id()));
+    if (ReadTime(marker.lease_until()) + kResumeWithin < std::chrono::system_clock::now())
+      return Lost(backup, "it was interrupted too long ago");
+    *lease->content_.mutable_start_time() = marker.start_time();
+  } else if (content.status().reason() != "OBJECT_NOT_FOUND") {
+    return content.status();
+  }
+  RETURN_IF_ERROR(lease->Begin(ctx, !content.ok()));
+  ASSIGN_OR_RETURN(const bool deleting, store.Exists(ctx, lease->deleting_));
+  if (deleting) return Lost(backup, "somebody has begun to remove what it had stored");
   return lease;
 }
 

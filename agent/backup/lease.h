@@ -16,6 +16,9 @@ inline constexpr std::chrono::minutes kLease{10};
 // abandoned one.
 inline constexpr std::chrono::hours kClockMargin{1};
 
+// How long after its lease an interrupted backup can go on. Sweeps leave it alone for as long.
+inline constexpr std::chrono::hours kResumeWithin = kClockMargin;
+
 // A new one at each start of the agent.
 const std::string& AgentLife();
 
@@ -31,6 +34,11 @@ class Lease {
   // Writes the marker; before the first chunk.
   static Result<std::unique_ptr<Lease>> Take(const OpContext& ctx, storage::ObjectStore& store,
                                              Options options);
+  // Of a backup that an earlier life of the agent was making: as Take when nothing was written yet;
+  // BACKUP_LEASE_LOST when the marker is another's, ran out more than kResumeWithin ago, or
+  // somebody has begun to remove the backup.
+  static Result<std::unique_ptr<Lease>> TakeOver(const OpContext& ctx, storage::ObjectStore& store,
+                                                 Options options);
   // Ends the renewals. The marker stays: whoever removes the rest removes it.
   ~Lease();
   Lease(const Lease&) = delete;
@@ -48,6 +56,8 @@ class Lease {
  private:
   Lease(storage::ObjectStore& store, Options options);
   Status Write(const OpContext& ctx, bool first);
+  // Writes the marker and keeps it alive from then on.
+  Status Begin(const OpContext& ctx, bool first);
   void KeepRenewing();
 
   storage::ObjectStore& store_;

@@ -182,6 +182,22 @@ Status Repository::RemoveBelow(const OpContext& ctx, const std::string& folder, 
   });
 }
 
+Result<Removed> Repository::RemoveOtherAttempts(const OpContext& ctx,
+                                                const internal::Manifest& manifest) {
+  Removed removed;
+  for (const char* kind : {kChunksFolder, kIndexFolder}) {
+    const std::string folder = Folder(manifest.id()) + kind;
+    RETURN_IF_ERROR(ListAll(store_, ctx, folder, [&](const storage::Listed& listed) -> Status {
+      const bool named = std::any_of(
+          manifest.streams().begin(), manifest.streams().end(),
+          [&](const auto& stream) { return listed.name.ends_with("-" + stream.attempt() + "/"); });
+      if (!listed.folder() || named) return Ok();
+      return RemoveBelow(ctx, listed.name, removed);
+    }));
+  }
+  return removed;
+}
+
 Status Repository::RemoveMarker(const OpContext& ctx, const std::string& backup) {
   return store_.Remove(ctx, Folder(backup) + kInProgressName);
 }

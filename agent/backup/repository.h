@@ -58,6 +58,11 @@ class Repository {
   // too. Nothing there is fine; what is repeated ends the same.
   Result<Removed> Remove(const OpContext& ctx, const std::string& backup);
 
+  // Chunks and indexes of attempts that the manifest does not name; of a backup in progress, whose
+  // earlier life may have left some. What the listing does not show yet stays, and goes with the
+  // backup.
+  Result<Removed> RemoveOtherAttempts(const OpContext& ctx, const internal::Manifest& manifest);
+
   // Kept beside the backup; only the newest few are.
   Status WriteVerification(const OpContext& ctx, const std::string& backup,
                            const internal::Verification& verification);

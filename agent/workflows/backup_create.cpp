@@ -7,6 +7,7 @@
 #include "agent/base/parallel.h"
 #include "agent/stream/zstd_frame.h"
 #include "agent/telemetry/log.h"
+#include "agent/workflows/backup_run.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
 
@@ -120,6 +121,8 @@ Status Backups::DumpStream(const OpContext& ctx, BackupRun& run, std::uint64_t n
   RETURN_IF_ERROR(dump(sink));
   RETURN_IF_ERROR(writer.Finish(ctx, stream));
   KillPoint("backup.stream_dumped");
+  RETURN_IF_ERROR(run.progress.Finished(stream));
+  KillPoint("backup.stream_journalled");
   return Ok();
 }
 
@@ -127,6 +130,10 @@ Status Backups::DumpDatabase(const OpContext& ctx, BackupRun& run, std::uint64_t
                              const std::string& database, internal::Stream& stream) {
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
   stream.set_name(backup::StreamNameOfDatabase(database));
+  if (const internal::Stream* const finished = run.progress.FinishedEarlier(stream.name())) {
+    stream = *finished;
+    return Ok();
+  }
   return DumpStream(ctx, run, number, stream,
                     [&](stream::Sink& sink) -> Status {
                       ASSIGN_OR_RETURN(const datastore::DumpFacts facts,
@@ -141,20 +148,31 @@ Status Backups::DumpDatabase(const OpContext& ctx, BackupRun& run, std::uint64_t
 Status Backups::RunDumps(const OpContext& ctx, BackupRun& run,
                          const v1::CreateBackupRequest& request) {
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine());
-  ASSIGN_OR_RETURN(const std::vector<std::string> wanted, WantedDatabases(ctx, request));
-  ASSIGN_OR_RETURN(const datastore::LoadSequence sequence, engine->SequenceOf(ctx, wanted));
-  const std::vector<std::string>& databases = sequence.databases;
   internal::Manifest& manifest = run.manifest;
-  manifest.set_load_one_by_one(sequence.one_by_one);
   ASSIGN_OR_RETURN(const unsigned at_a_time, AtATime(request.parallel()));
+  if (run.databases.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> wanted, WantedDatabases(ctx, request));
+    ASSIGN_OR_RETURN(datastore::LoadSequence sequence, engine->SequenceOf(ctx, wanted));
+    manifest.set_load_one_by_one(sequence.one_by_one);
+    run.databases = std::move(sequence.databases);
+    RETURN_IF_ERROR(run.progress.Save([&](internal::BackupPlan& plan) {
+      plan.mutable_databases()->Assign(run.databases.begin(), run.databases.end());
+      plan.mutable_manifest()->set_load_one_by_one(sequence.one_by_one);
+    }));
+  }
+  const std::vector<std::string>& databases = run.databases;
   ctx.BeginStep("dump", 95);
   // users first: one that goes away meanwhile is then rather too many than too few
   if (request.databases().empty()) {
     internal::Stream& users = *manifest.add_streams();
     users.set_name(backup::kUsersStream);
-    RETURN_IF_ERROR(DumpStream(ctx, run, 0, users, [&](stream::Sink& sink) {
-                      return engine->DumpUsers(ctx, sink);
-                    }).Wrap("unable to back up the users"));
+    if (const internal::Stream* const finished = run.progress.FinishedEarlier(users.name())) {
+      users = *finished;
+    } else {
+      RETURN_IF_ERROR(DumpStream(ctx, run, 0, users, [&](stream::Sink& sink) {
+                        return engine->DumpUsers(ctx, sink);
+                      }).Wrap("unable to back up the users"));
+    }
   }
   const std::size_t first = static_cast<std::size_t>(manifest.streams_size());
   for (std::size_t i = 0; i < databases.size(); ++i) manifest.add_streams();
@@ -227,44 +245,84 @@ Result<Backups::PipelineWishes> Backups::PipelineFor(const v1::CreateBackupReque
   return wishes;
 }
 
-Status Backups::RunCreate(operations::Running& running, const Place& place,
-                          const v1::CreateBackupRequest& request) {
-  const OpContext& ctx = running.ctx();
+Result<std::optional<backup::BackupCipher>> Backups::CipherFor(
+    const OpContext& ctx, storage::ObjectStore& store, const Place& place,
+    const internal::BackupPlan& plan) const {
+  if (!plan.manifest().has_encryption()) return std::optional<backup::BackupCipher>();
+  if (plan.lives() > 1) {
+    Result<backup::BackupCipher> earlier =
+        backup::OpenKeySlot(ctx, store, keys_, plan.key_id(), place.instance, plan.backup_id());
+    if (earlier.ok()) return std::optional(*std::move(earlier));
+    // killed before it was written, and so before anything was encrypted by it
+    if (earlier.status().reason() != "OBJECT_NOT_FOUND" || plan.manifest().streams_size() > 0)
+      return std::move(earlier).status();
+  }
+  backup::BackupCipher cipher = backup::BackupCipher::New(place.instance, plan.backup_id());
+  RETURN_IF_ERROR(backup::WriteKeySlot(ctx, store,
+                                       backup::FolderOf(place.instance, plan.backup_id()),
+                                       keys_.Wrap(cipher, place.instance, plan.backup_id())));
+  KillPoint("backup.key_written");
+  return std::optional(std::move(cipher));
+}
+
+// What stands before the first byte is read.
+internal::BackupPlan Backups::PlanFor(const Place& place,
+                                      const v1::CreateBackupRequest& request) const {
   internal::BackupPlan plan;
   plan.set_store(place.name);
   plan.set_backup_id(NewId());
-  RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
-  running.SetBackupId(plan.backup_id());
-  KillPoint("backup.planned");
-  ASSIGN_OR_RETURN(
-      const auto lease,
-      backup::Lease::Take(ctx, *place.store, {place.instance, plan.backup_id(), running.id()}));
-  backup::LeasedStore leased(*place.store, *lease);
-  backup::Repository repository(leased, place.instance);
-  ASSIGN_OR_RETURN(const PipelineWishes wishes, PipelineFor(request));
-  running.rate().Set(wishes.rate);
-  backup::Pipeline pipeline(leased, budget_, running.rate(), wishes.options);
-  internal::Manifest manifest;
-  BackupRun run{repository.Folder(plan.backup_id()), pipeline, manifest, {}};
+  plan.set_request(Serialise(request));
+  plan.set_lives(1);
+  internal::Manifest& manifest = *plan.mutable_manifest();
   manifest.set_format(backup::kFormat);
   manifest.set_id(plan.backup_id());
   manifest.set_instance_id(place.instance);
   manifest.set_datastore(context_.datastore.info().kind);
   manifest.set_product(context_.datastore.info().product);
   manifest.set_server_version(context_.datastore.CheckHealth().server_version);
+  manifest.set_method(request.method() == v1::BACKUP_METHOD_PHYSICAL ? "physical" : "logical");
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_start_time());
   if (!keys_.empty()) {
-    run.cipher = backup::BackupCipher::New(place.instance, plan.backup_id());
     manifest.mutable_encryption()->set_cipher(backup::kCipher);
-    RETURN_IF_ERROR(backup::WriteKeySlot(
-        ctx, leased, run.folder, keys_.Wrap(*run.cipher, place.instance, plan.backup_id())));
-    KillPoint("backup.key_written");
+    plan.set_key_id(keys_.active());
   }
-  const bool physical = request.method() == v1::BACKUP_METHOD_PHYSICAL;
-  manifest.set_method(physical ? "physical" : "logical");
-  RETURN_IF_ERROR(physical ? RunPhysical(ctx, run) : RunDumps(ctx, run, request));
+  return plan;
+}
+
+Status Backups::RunCreate(operations::Running& running, const Place& place,
+                          const internal::BackupPlan& plan,
+                          const v1::CreateBackupRequest& request) {
+  const OpContext& ctx = running.ctx();
+  const bool resumed = plan.lives() > 1;
+  RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+  running.SetBackupId(plan.backup_id());
+  KillPoint("backup.planned");
+  if (resumed) {
+    RETURN_IF_ERROR(WaitForServer(ctx));
+    running.AddNote(plan.manifest().method() == "physical"
+                        ? "the server's files are copied again from the beginning"
+                        : fmt::format("{} of its streams were finished before",
+                                      plan.manifest().streams_size()));
+  }
+  const backup::Lease::Options options{place.instance, plan.backup_id(), running.id()};
+  ASSIGN_OR_RETURN(const auto lease, resumed ? backup::Lease::TakeOver(ctx, *place.store, options)
+                                             : backup::Lease::Take(ctx, *place.store, options));
+  backup::LeasedStore leased(*place.store, *lease);
+  backup::Repository repository(leased, place.instance);
+  ASSIGN_OR_RETURN(const PipelineWishes wishes, PipelineFor(request));
+  running.rate().Set(wishes.rate);
+  backup::Pipeline pipeline(leased, budget_, running.rate(), wishes.options);
+  internal::Manifest manifest = plan.manifest();
+  manifest.clear_streams();
+  BackupProgress progress(running, plan);
+  BackupRun run{repository.Folder(plan.backup_id()), pipeline, manifest, progress, {}, {}};
+  ASSIGN_OR_RETURN(run.cipher, CipherFor(ctx, leased, place, plan));
+  run.databases.assign(plan.databases().begin(), plan.databases().end());
+  RETURN_IF_ERROR(request.method() == v1::BACKUP_METHOD_PHYSICAL ? RunPhysical(ctx, run)
+                                                                 : RunDumps(ctx, run, request));
   Report(pipeline, manifest, running);
   ctx.BeginStep("manifest", 5);
+  if (resumed) RETURN_IF_ERROR(repository.RemoveOtherAttempts(ctx, manifest).status());
   RETURN_IF_ERROR(ctx.Poll());  // the last moment at which a cancel is heard
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_end_time());
   KillPoint("backup.before_manifest");
@@ -273,6 +331,26 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   if (!ended.ok()) running.AddNote("its marker could not be removed: " + ended.FullMessage());
   SweepAfterBackup(running, place);
   return Ok();
+}
+
+Status Backups::RunBackup(operations::Running& running, const Place& place,
+                          const internal::BackupPlan& plan,
+                          const v1::CreateBackupRequest& request) {
+  const Status made = RunCreate(running, place, plan, request);
+  if (made.ok()) return VerifyAfterBackup(running, place, request.verify());
+  if (running.plan().empty()) return made;
+  if (running.ctx().stop_reason() == StopReason::kShutdown) {
+    running.LeaveForRecovery();
+    return made;
+  }
+  const OpContext cleanup = running.ctx().ForCleanup(kUndoBudget);
+  const Status undone =
+      backup::Repository(*place.store, place.instance).Remove(cleanup, plan.backup_id()).status();
+  if (undone.ok()) return made;
+  telemetry::LogError("backup.undo_failed", "what a failed backup left could not be removed",
+                      undone, {{"backup", plan.backup_id()}, {"store", place.name}});
+  running.AddNote("what it had stored could not be removed: " + undone.FullMessage());
+  return made;
 }
 
 Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRequest& request) {
@@ -294,28 +372,14 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
   if (request.verify() == v1::VERIFY_LEVEL_RESTORE) RETURN_IF_ERROR(CheckCanRestoreForVerify());
   std::vector<std::string> targets(request.databases().begin(), request.databases().end());
   if (targets.empty()) targets.emplace_back("*");
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(
-          {request.verify() == v1::VERIFY_LEVEL_RESTORE ? "backup.create_verified"
-                                                        : "backup.create",
-           targets, call.caller, request.request_id(), Serialise(request)},
-          [this, place, request](operations::Running& running) -> Status {
-            const Status made = RunCreate(running, place, request);
-            if (made.ok()) return VerifyAfterBackup(running, place, request.verify());
-            if (running.plan().empty()) return made;
-            ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
-            const OpContext cleanup = running.ctx().ForCleanup(kUndoBudget);
-            const Status undone = backup::Repository(*place.store, place.instance)
-                                      .Remove(cleanup, plan.backup_id())
-                                      .status();
-            if (undone.ok()) return made;
-            telemetry::LogError("backup.undo_failed",
-                                "what a failed backup left could not be removed", undone,
-                                {{"backup", plan.backup_id()}, {"store", place.name}});
-            running.AddNote("what it had stored could not be removed: " + undone.FullMessage());
-            return made;
-          }));
+  ASSIGN_OR_RETURN(const operations::Record record,
+                   context_.operations.Submit(
+                       {request.verify() == v1::VERIFY_LEVEL_RESTORE ? "backup.create_verified"
+                                                                     : "backup.create",
+                        targets, call.caller, request.request_id(), Serialise(request)},
+                       [this, place, request](operations::Running& running) {
+                         return RunBackup(running, place, PlanFor(place, request), request);
+                       }));
   return ToProto(record);
 }
 

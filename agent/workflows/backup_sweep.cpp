@@ -1,5 +1,5 @@
-// Removing what backups left that never came to their end: Sweep of BackupService, the sweep after
-// each backup, and recovery of a backup that was killed.
+// Removing what backups left that never came to their end: Sweep of BackupService, and the sweep
+// after each backup.
 #include "agent/backup/sweep.h"
 #include "agent/telemetry/log.h"
 #include "agent/workflows/backups.h"
@@ -62,27 +62,6 @@ Result<v1::Operation> Backups::Sweep(const Call& call, const v1::SweepBackupsReq
           {"backup.sweep", {}, call.caller, request.request_id(), Serialise(request)},
           [this, place](operations::Running& running) { return RunSweep(running, place); }));
   return ToProto(record);
-}
-
-Status Backups::RecoverCreate(operations::Running& running) {
-  if (running.plan().empty()) return NotBegun(running);
-  ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
-  if (plan.verifying()) {
-    return RecoverVerifyRestore(running).Wrap(
-        fmt::format("backup '{}' was made and is there", plan.backup_id()));
-  }
-  ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
-  if (datastore::PhysicalBackup* const engine = context_.datastore.physical_backup())
-    RETURN_IF_ERROR(engine->CleanUp(running.ctx()));
-  backup::Repository repository(*place.store, place.instance);
-  ASSIGN_OR_RETURN(const bool finished, repository.IsWhole(running.ctx(), plan.backup_id()));
-  running.SetBackupId(plan.backup_id());
-  if (finished) return repository.RemoveMarker(running.ctx(), plan.backup_id());
-  RETURN_IF_ERROR(repository.Remove(running.ctx(), plan.backup_id()).status());
-  return Error(Code::kAborted, "INTERRUPTED",
-               "the agent was stopped while it made backup '{}'; what it had stored was removed",
-               plan.backup_id())
-      .WithHint("take the backup again");
 }
 
 }  // namespace dbagent::workflows

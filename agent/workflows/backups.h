@@ -19,21 +19,15 @@ namespace dbagent::workflows {
 
 class BackupReading;
 class Scratch;
-
-// A backup that is being made.
-struct BackupRun {
-  std::string folder;
-  backup::Pipeline& pipeline;
-  internal::Manifest& manifest;
-  std::optional<backup::BackupCipher> cipher;
-};
+struct BackupRun;
 
 // BackupService (its comments in proto/dbagent/v1/backup.proto are the contract). Threads: any;
 // calls block.
 //
-// A backup that fails, is cancelled or killed before its manifest is removed again. A restore that
-// does not end drops the databases that it made, and only those; one of the whole server goes back
-// to the generation that was there.
+// A backup that fails or is cancelled before its manifest is removed again; one under which the
+// agent was stopped or killed goes on in its next life, from the streams that were finished (a
+// physical one from the beginning). A restore that does not end drops the databases that it made,
+// and only those; one of the whole server goes back to the generation that was there.
 class Backups {
  public:
   Backups(const Context& context, Configurations& configurations, backup::KeyRing keys);
@@ -78,8 +72,18 @@ class Backups {
 
   Result<std::vector<std::string>> WantedDatabases(const OpContext& ctx,
                                                    const v1::CreateBackupRequest& request) const;
+  internal::BackupPlan PlanFor(const Place& place, const v1::CreateBackupRequest& request) const;
+  // The operation's body, also of a later life of the agent: makes the backup, verifies it as
+  // asked; removes what it stored when it fails.
+  Status RunBackup(operations::Running& running, const Place& place,
+                   const internal::BackupPlan& plan, const v1::CreateBackupRequest& request);
   Status RunCreate(operations::Running& running, const Place& place,
-                   const v1::CreateBackupRequest& request);
+                   const internal::BackupPlan& plan, const v1::CreateBackupRequest& request);
+  // A new one, or that of the earlier life.
+  Result<std::optional<backup::BackupCipher>> CipherFor(const OpContext& ctx,
+                                                        storage::ObjectStore& store,
+                                                        const Place& place,
+                                                        const internal::BackupPlan& plan) const;
   // How a backup is made, beside what of it; VALUE_INVALID.
   struct PipelineWishes {
     backup::PipelineOptions options;
@@ -125,7 +129,10 @@ class Backups {
   Status RunSweep(operations::Running& running, const Place& place);
   // What a backup that has ended well also does; its failure is only noted.
   void SweepAfterBackup(operations::Running& running, const Place& place);
+  // Recovery of a backup that was interrupted (backup_resume.cpp): finishes it, lets it go on, or
+  // removes it.
   Status RecoverCreate(operations::Running& running);
+  Status WaitForServer(const OpContext& ctx) const;
   // With what was found when it was verified last.
   v1::Backup Show(const OpContext& ctx, const Place& place, const internal::Manifest& manifest);
 

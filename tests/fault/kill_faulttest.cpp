@@ -32,6 +32,7 @@ struct Scenario {
   std::function<void(AgentProcess&, bool succeeded)> truth;
   bool fails = false;     // the call is meant to fail, whether the agent is killed or not
   std::string only = {};  // the points that begin so; the others are those of another scenario
+  bool goes_on = false;   // once its plan is journalled it succeeds, killed or not
 };
 
 // ---- small calls
@@ -221,6 +222,28 @@ void CheckVerified(AgentProcess& agent, const std::string& backup, bool succeede
   EXPECT_TRUE(found.last_verify().level() == v1::VERIFY_LEVEL_RESTORE || !succeeded);
 }
 
+// A backup that went on after a kill is whole, and nothing of the earlier attempts is left.
+void CheckWhole(AgentProcess& agent) {
+  const std::string backup = NewestBackup(agent);
+  v1::VerifyBackupRequest request;
+  request.set_id(backup);
+  RunOperation<BackupService>(agent, &BackupService::Stub::Verify, request);
+  v1::GetBackupRequest get;
+  get.set_id(backup);
+  v1::Backup found;
+  ASSERT_TRUE(Call<BackupService>(agent, &BackupService::Stub::Get, get, found).ok());
+  EXPECT_TRUE(found.has_last_verify_time()) << found.DebugString();
+  EXPECT_FALSE(found.has_last_verify_error()) << found.DebugString();
+  const os::Path folder = agent.store_directory / agent.Instance().id() / backup;
+  for (const char* kind : {"chunks", "index"}) {
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / kind),
+                            std::filesystem::directory_iterator()),
+              found.streams_size())
+        << kind;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "in-progress"));
+}
+
 // What a backup leaves whose agent went away for good.
 void Abandon(AgentProcess& agent, const std::string& like) {
   const os::Path folder = agent.store_directory / agent.Instance().id();
@@ -387,7 +410,9 @@ std::vector<Scenario> BackupScenarios() {
       {"backup.create", [=](AgentProcess& agent) { *folders = BackupFolders(agent); }, TakeBackup,
        [=](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(BackupFolders(agent), *folders + (succeeded ? 1 : 0));
-       }},
+         if (succeeded) CheckWhole(agent);
+       },
+       false, "", /*goes_on=*/true},
       {"backup.restore",
        [=](AgentProcess& agent) {
          Drop(agent, {"k-restored"});
@@ -501,7 +526,9 @@ std::vector<Scenario> PhysicalScenarios() {
       {"backup.create", [=](AgentProcess& agent) { *folders = BackupFolders(agent); }, take,
        [=](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(BackupFolders(agent), *folders + (succeeded ? 1 : 0));
-       }},
+         if (succeeded) CheckWhole(agent);
+       },
+       false, "", /*goes_on=*/true},
       {"backup.verify_restore",
        [=](AgentProcess& agent) {
          take(agent);
@@ -698,6 +725,11 @@ class KillMatrix : public testing::Test {
       agent.Start({{"DBAGENT_KILL_AT", point}});
       scenario.call(agent);
       if (!agent.WaitForEnd(std::chrono::seconds(2))) continue;  // a point of another call
+      if (scenario.goes_on) {  // the life that goes on with it may end at the same place
+        agent.Start({{"DBAGENT_KILL_AT", point}});
+        agent.WaitForEnd(std::chrono::seconds(2));
+        agent.Stop();
+      }
       agent.Start();
       agent.WaitForRecovery();
       const v1::Operation operation = NewestOf(agent, scenario.kind);
@@ -706,6 +738,9 @@ class KillMatrix : public testing::Test {
           operation.error().reason() == "INTERRUPTED" ||
           (scenario.fails ? operation.state() == v1::FAILED : operation.state() == v1::SUCCEEDED))
           << operation.DebugString();
+      if (scenario.goes_on && !point.ends_with(".journalled")) {
+        EXPECT_EQ(operation.state(), v1::SUCCEEDED) << operation.DebugString();
+      }
       scenario.truth(agent, operation.state() == v1::SUCCEEDED);
       CheckAfterwards(agent, point);
       killed_.insert(scenario.kind + (scenario.fails ? " (failing) " : " ") + point);
