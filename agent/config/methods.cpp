@@ -42,6 +42,7 @@ constexpr Method kMethods[] = {
     {"BackupService/Sweep", true},
     // changes nothing, and shows all that users keep
     {"BackupService/Read", true},
+    {"BackupService/RenewCredentials", true},
     {"KeyService/List", false},
     {"KeyService/Rotate", true},
     {"ConfigurationService/DescribeParameters", false},

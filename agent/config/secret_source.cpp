@@ -28,24 +28,12 @@ Result<std::filesystem::path> PathOf(const SecretSource& source) {
 
 }  // namespace
 
-void GivenSecret::Renew(Secret value) {
-  const std::lock_guard lock(mutex_);
-  value_ = std::move(value);
-}
-
-Secret GivenSecret::Read() const {
-  const std::lock_guard lock(mutex_);
-  return value_;
-}
-
 std::string SecretSource::Describe() const {
   if (!file.empty()) return "file '" + file.native() + "'";
-  if (!credential.empty()) return "credential '" + credential + "'";
-  return given ? "the request" : "nothing";
+  return credential.empty() ? "nothing" : "credential '" + credential + "'";
 }
 
 Result<Secret> ReadSecret(const SecretSource& source) {
-  if (source.given) return source.given->Read();
   ASSIGN_OR_RETURN(const std::filesystem::path path, PathOf(source));
   const auto unreadable = [&](std::string_view why) {
     return Error(Code::kFailedPrecondition, "SECRET_UNREADABLE", "unable to read {}: {}",

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
-#include <mutex>
 #include <string>
 
 #include "agent/base/result.h"
@@ -10,27 +8,13 @@
 
 namespace dbagent::config {
 
-// A secret that came with a request and can be renewed while its operation runs. Memory only.
-// Threads: any.
-class GivenSecret {
- public:
-  explicit GivenSecret(Secret value) : value_(std::move(value)) {}
-  void Renew(Secret value);
-  Secret Read() const;
-
- private:
-  mutable std::mutex mutex_;
-  Secret value_;
-};
-
 // Where a secret is found, never the secret itself: one of these is set, or none.
 struct SecretSource {
   std::filesystem::path file{};  // of the settings
   std::string credential{};      // a systemd credential's name (systemd.exec(5), LoadCredential=)
-  std::shared_ptr<GivenSecret> given{};
-  int line = 0, column = 0;  // in the settings file
+  int line = 0, column = 0;      // in the settings file
 
-  bool empty() const { return file.empty() && credential.empty() && !given; }
+  bool empty() const { return file.empty() && credential.empty(); }
   // `file '/etc/…'`, for messages.
   std::string Describe() const;
 };

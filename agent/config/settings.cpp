@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "agent/base/url.h"
 #include "agent/config/methods.h"
 #include "agent/config/store_reader.h"
 #include "agent/config/yaml_reader.h"
@@ -172,6 +173,23 @@ void ReadStores(Reader& reader, Section& root, Settings& out) {
     out.default_store = out.stores.front().name;
 }
 
+void ReadRequestTargets(Reader& reader, Section section, TargetRules& out) {
+  section.TextList("hosts", out.hosts);
+  section.Flag("plain_http", out.plain_http);
+  section.Finish();
+  for (std::string& host : out.hosts) {
+    std::transform(host.begin(), host.end(), host.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const Result<Origin> origin =
+        ParseOrigin("https://" + (host.find(':') == std::string::npos ? host : "[" + host + "]"));
+    if (host == "*" || (origin.ok() && origin->host == host && origin->path.empty())) continue;
+    reader.Report(section.node()["hosts"],
+                  fmt::format("'request_targets.hosts' has '{}', which is no host", host),
+                  "write a name, which stands for all names below it too, a numeric address, or "
+                  "\"*\" for every host; no port, no path");
+  }
+}
+
 bool IsKeyId(const std::string& id) {
   return !id.empty() && id.size() <= 64 && id != "." && id != ".." &&
          std::all_of(id.begin(), id.end(), [](unsigned char c) {
@@ -265,6 +283,7 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
   ReadLocal(reader, root.Child("local", true), out.roles, out.local);
   ReadRemote(reader, root.Child("remote"), out.roles, out.remote);
   ReadStores(reader, root, out);
+  ReadRequestTargets(reader, root.Child("request_targets"), out.request_targets);
   ReadEncryption(reader, root.Child("encryption"), out.encryption);
   ReadBackup(reader, root.Child("backup"), out.backup);
   ReadLimits(root.Child("limits"), out.limits);

@@ -93,6 +93,7 @@ struct Settings {
   Roles roles;  // built-in ones included
   std::vector<StoreSettings> stores;
   std::string default_store;
+  TargetRules request_targets;
   EncryptionSettings encryption;
   BackupSettings backup;
   Limits limits;

@@ -61,6 +61,10 @@ void Prefix(Section& section, std::string& out) {
                           "slashes, at most 512 bytes");
 }
 
+void ReadRetryBudget(Section& section, StoreTransport& out) {
+  section.Duration("retry_budget", seconds(1), hours(24), out.retry_budget);
+}
+
 void ReadTransport(Section& section, StoreTransport& out) {
   section.AbsolutePath("ca_file", out.ca_file);
   section.Text("proxy", out.proxy);
@@ -73,14 +77,19 @@ void ReadTransport(Section& section, StoreTransport& out) {
   section.Number("attempts", 1, 1000, attempts);
   out.connections = static_cast<std::uint32_t>(connections);
   out.attempts = static_cast<std::uint32_t>(attempts);
-  section.Duration("retry_budget", seconds(1), hours(24), out.retry_budget);
+  ReadRetryBudget(section, out);
 }
 
-void ReadS3(Section& section, S3Settings& out) {
+// Whose the secrets are: places of the settings file, or the request's, which are not among the
+// keys.
+enum class Secrets : char { kPlaces, kGiven };
+
+void ReadS3(Section& section, S3Settings& out, Secrets secrets) {
   Address(section, "endpoint", out.endpoint, true);
   section.Text("region", out.region, true);
   Container(section, "bucket", out.bucket);
   section.OneOf("addressing", out.addressing, {"auto", "path", "virtual_host"});
+  if (secrets == Secrets::kGiven) return;
   section.OneOf("credentials", out.credentials, {"keys", "metadata"});
   if (out.credentials == "metadata") return;  // keys beside it are unknown keys
   const YAML::Node access_key = section.node()["access_key"];
@@ -93,7 +102,7 @@ void ReadS3(Section& section, S3Settings& out) {
   section.SecretPlace("session_token", out.session_token);
 }
 
-void ReadSwift(Section& section, SwiftSettings& out) {
+void ReadSwift(Section& section, SwiftSettings& out, Secrets secrets) {
   Container(section, "container", out.container);
   section.Flag("create", out.create);
   section.OneOf("auth", out.auth,
@@ -101,9 +110,10 @@ void ReadSwift(Section& section, SwiftSettings& out) {
                 true);
   if (out.auth.empty()) return;
   const bool keystone = out.auth.starts_with("keystone");
+  const bool places = secrets == Secrets::kPlaces;
   if (out.auth == "token") {
     Address(section, "storage_url", out.storage_url, true);
-    section.SecretPlace("token", out.secret, true);
+    if (places) section.SecretPlace("token", out.secret, true);
     return;
   }
   Address(section, "auth_url", out.auth_url, true);
@@ -113,12 +123,13 @@ void ReadSwift(Section& section, SwiftSettings& out) {
     section.OneOf("interface", out.interface, {"public", "internal", "admin"});
   }
   if (out.auth == "keystone_application_credential") {
+    if (!places) return;
     section.Text("application_credential", out.application_credential, true);
     section.SecretPlace("secret", out.secret, true);
     return;
   }
   section.Text("user", out.user, true);
-  section.SecretPlace(keystone ? "password" : "key", out.secret, true);
+  if (places) section.SecretPlace(keystone ? "password" : "key", out.secret, true);
   if (!keystone) return;
   section.Text("user_domain", out.user_domain);
   section.Text("project", out.project, true);
@@ -138,12 +149,25 @@ StoreSettings ReadStore(Section& item) {
   } else {
     Prefix(item, store.prefix);
     ReadTransport(item, store.transport);
-    if (store.kind == "s3") ReadS3(item, store.s3);
-    if (store.kind == "swift") ReadSwift(item, store.swift);
+    if (store.kind == "s3") ReadS3(item, store.s3, Secrets::kPlaces);
+    if (store.kind == "swift") ReadSwift(item, store.swift, Secrets::kPlaces);
     const bool incomplete_swift = store.kind == "swift" && store.swift.auth.empty();
     if (incomplete_swift) return store;
   }
   item.Finish();
+  return store;
+}
+
+StoreSettings ReadGivenParts(Section& common, Section& own, const std::string& kind) {
+  StoreSettings store;
+  store.kind = kind;
+  Prefix(common, store.prefix);
+  ReadRetryBudget(common, store.transport);
+  common.Finish();
+  if (kind == "s3") ReadS3(own, store.s3, Secrets::kGiven);
+  if (kind == "swift") ReadSwift(own, store.swift, Secrets::kGiven);
+  const bool incomplete_swift = kind == "swift" && store.swift.auth.empty();
+  if (!incomplete_swift) own.Finish();
   return store;
 }
 

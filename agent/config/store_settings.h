@@ -3,16 +3,22 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "agent/config/given_credentials.h"
 #include "agent/config/secret_source.h"
+#include "agent/config/target_rules.h"
 
 namespace dbagent::config {
 
 // How to speak to a store over HTTP.
 struct StoreTransport {
-  std::filesystem::path ca_file;  // empty: what the system trusts
-  std::string proxy;              // see net::HttpSettings
+  std::filesystem::path ca_file;     // empty: what the system trusts
+  std::string ca_pem;                // in place of the file
+  std::optional<TargetRules> rules;  // of a store that came with a request: where it may lead
+  std::string proxy;                 // see net::HttpSettings
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds stall_timeout{60};
   bool expect_continue = true;
@@ -33,7 +39,8 @@ struct S3Settings {
   std::string access_key;          // an id, no secret
   SecretSource access_key_source;  // in place of the id
   SecretSource secret_key;
-  SecretSource session_token;  // of temporary keys
+  SecretSource session_token;               // of temporary keys
+  std::shared_ptr<GivenCredentials> given;  // of a request; in place of all sources
 };
 
 struct SwiftSettings {
@@ -47,6 +54,7 @@ struct SwiftSettings {
   std::string region;                  // empty: the only one
   std::string interface = "public";
   SecretSource secret;  // password, secret of the application credential, key, or token
+  std::shared_ptr<GivenCredentials> given;  // of a request; in place of `secret` and the id
   std::string container;
   bool create = false;  // the container, when it is missing
 };
@@ -59,6 +67,11 @@ struct StoreSettings {
   S3Settings s3;
   SwiftSettings swift;
   StoreTransport transport;
+
+  // Nothing for a store of the settings.
+  const std::shared_ptr<GivenCredentials>& given() const {
+    return kind == "s3" ? s3.given : swift.given;
+  }
 };
 
 }  // namespace dbagent::config

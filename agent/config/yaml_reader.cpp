@@ -71,8 +71,7 @@ YAML::Node Section::Take(const char* key, bool required) {
     }
   }
   if (required && (!value.IsDefined() || value.IsNull())) {
-    reader_.Report(node_, fmt::format("'{}' is missing", Named(key)),
-                   "every setting is explained in settings.example.yaml");
+    reader_.Report(node_, fmt::format("'{}' is missing", Named(key)), reader_.where_explained());
   }
   return value;
 }

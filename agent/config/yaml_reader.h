@@ -18,12 +18,18 @@ namespace dbagent::config {
 // yaml-cpp end here.
 class Reader {
  public:
-  explicit Reader(std::vector<Problem>& problems) : problems_(problems) {}
+  // `where_explained` is the hint for what is missing.
+  explicit Reader(
+      std::vector<Problem>& problems,
+      std::string where_explained = "every setting is explained in settings.example.yaml")
+      : problems_(problems), where_explained_(std::move(where_explained)) {}
 
   void Report(const YAML::Node& at, std::string message, std::string hint = {});
+  const std::string& where_explained() const { return where_explained_; }
 
  private:
   std::vector<Problem>& problems_;
+  const std::string where_explained_;
 };
 
 // One mapping of the document. Each getter marks its key as known; Finish reports the others.

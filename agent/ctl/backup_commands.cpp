@@ -7,6 +7,7 @@
 #include "agent/base/quantity.h"
 #include "agent/ctl/session.h"
 #include "agent/ctl/specs.h"
+#include "agent/ctl/store_options.h"
 #include "dbagent/v1/backup.grpc.pb.h"
 
 namespace dbagent::ctl {
@@ -78,7 +79,8 @@ std::string BackupDetails(const v1::Backup& backup) {
 }
 
 struct BackupOptions {
-  std::string store, id;
+  StoreOptions store;
+  std::string id;
   std::vector<std::string> databases, restore_as;
   bool physical = false, replace_everything = false;
   bool run_as_superuser = false, with_users = false;
@@ -96,7 +98,7 @@ struct BackupOptions {
 void Create(Session& session, const BackupOptions& options) {
   v1::CreateBackupRequest request;
   request.set_request_id(session.RequestId());
-  request.set_store(options.store);
+  if (!session.Succeeded(SetStore(options.store, request))) return;
   request.set_method(options.physical ? v1::BACKUP_METHOD_PHYSICAL : v1::BACKUP_METHOD_LOGICAL);
   request.set_parallel(options.parallel);
   if (options.compression == "adaptive") {
@@ -147,7 +149,7 @@ void AddCreateCommand(CLI::App& create, Session& session,
 
 void List(Session& session, const BackupOptions& options) {
   v1::ListBackupsRequest request;
-  request.set_store(options.store);
+  if (!session.Succeeded(SetStore(options.store, request))) return;
   request.set_instance_id(options.instance);
   request.mutable_page()->set_page_size(1000);
   v1::ListBackupsResponse all;
@@ -159,7 +161,7 @@ void List(Session& session, const BackupOptions& options) {
 void Restore(Session& session, const BackupOptions& options) {
   v1::RestoreBackupRequest request;
   request.set_request_id(session.RequestId());
-  request.set_store(options.store);
+  if (!session.Succeeded(SetStore(options.store, request))) return;
   request.set_backup_id(options.id);
   request.set_replace_everything(options.replace_everything);
   request.set_run_as_superuser(options.run_as_superuser);
@@ -193,7 +195,7 @@ void Cat(Session& session, const BackupOptions& options) {
   const auto channel = session.channel();
   if (!channel) return;
   v1::ReadBackupRequest request;
-  request.set_store(options.store);
+  if (!session.Succeeded(SetStore(options.store, request))) return;
   request.set_instance_id(options.instance);
   request.set_id(options.id);
   request.set_stream(options.stream);
@@ -236,7 +238,7 @@ void AddCatCommand(Session& session, const std::shared_ptr<BackupOptions>& optio
   cat->callback([&session, options] {
     if (!options->stream.empty()) return Cat(session, *options);
     v1::GetBackupRequest request;
-    request.set_store(options->store);
+    if (!session.Succeeded(SetStore(options->store, request))) return;
     request.set_instance_id(options->instance);
     request.set_id(options->id);
     v1::Backup answer;
@@ -263,7 +265,7 @@ void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& o
   verify->callback([&session, options] {
     v1::VerifyBackupRequest request;
     request.set_request_id(session.RequestId());
-    request.set_store(options->store);
+    if (!session.Succeeded(SetStore(options->store, request))) return;
     request.set_id(options->id);
     if (options->verify_restore) request.set_level(v1::VERIFY_LEVEL_RESTORE);
     request.set_accept_unencrypted(options->accept_unencrypted);
@@ -277,7 +279,7 @@ void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& o
       ->callback([&session, options] {
         v1::SweepBackupsRequest request;
         request.set_request_id(session.RequestId());
-        request.set_store(options->store);
+        if (!session.Succeeded(SetStore(options->store, request))) return;
         v1::Operation operation;
         if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Sweep, request, operation))
           session.Follow(operation);
@@ -287,13 +289,14 @@ void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& o
 }  // namespace
 
 void AddBackupCommands(CLI::App& app, Session& session) {
-  CLI::App* backup = app.add_subcommand("backup", "backups on the stores of the agent's settings")
-                         ->require_subcommand(1);
+  CLI::App* backup =
+      app.add_subcommand("backup",
+                         "backups on the stores of the agent's settings, or on one that is given")
+          ->require_subcommand(1);
   auto options = std::make_shared<BackupOptions>();
   const auto add = [&](const char* name, const char* help) {
     CLI::App* command = backup->add_subcommand(name, help);
-    command->add_option("--store", options->store,
-                        "which store; default: the settings' default one");
+    AddStoreOptions(*command, options->store);
     return command;
   };
 
@@ -338,7 +341,7 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   get->add_option("--instance", options->instance, "the id of another instance, whose it is");
   get->callback([&session, options] {
     v1::GetBackupRequest request;
-    request.set_store(options->store);
+    if (!session.Succeeded(SetStore(options->store, request))) return;
     request.set_instance_id(options->instance);
     request.set_id(options->id);
     v1::Backup answer;
@@ -350,12 +353,34 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   AddCatCommand(session, options, add);
   AddUpkeepCommands(session, options, add);
 
+  auto renewed = std::make_shared<std::pair<std::string, std::string>>();
+  CLI::App* renew = backup->add_subcommand(
+      "renew-credentials",
+      "give an operation whose request brought its own store new credentials for it: one that "
+      "waits for them, or an ORPHANED one, which then cleans up");
+  renew->add_option("OPERATION", renewed->first, "which")->required();
+  renew
+      ->add_option("--credentials", renewed->second,
+                   "a JSON file that only its owner may read, or -")
+      ->required();
+  renew->callback([&session, renewed] {
+    v1::RenewCredentialsRequest request;
+    request.set_operation_id(renewed->first);
+    Result<v1::StoreCredentials> credentials = ReadCredentials(renewed->second);
+    if (!session.Succeeded(credentials.status())) return;
+    *request.mutable_credentials() = *std::move(credentials);
+    v1::Operation operation;
+    if (session.Call<v1::BackupService>(&v1::BackupService::Stub::RenewCredentials, request,
+                                        operation))
+      session.Follow(operation);
+  });
+
   CLI::App* remove = add("delete", "remove one from its store");
   remove->add_option("ID", options->id, "which")->required();
   remove->callback([&session, options] {
     v1::DeleteBackupRequest request;
     request.set_request_id(session.RequestId());
-    request.set_store(options->store);
+    if (!session.Succeeded(SetStore(options->store, request))) return;
     request.set_id(options->id);
     v1::Operation operation;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Delete, request, operation))

@@ -1,6 +1,7 @@
 #include "agent/base/bytes.h"
 #include "agent/ctl/session.h"
 #include "agent/ctl/specs.h"
+#include "agent/ctl/store_options.h"
 #include "dbagent/v1/instance.grpc.pb.h"
 
 namespace dbagent::ctl {
@@ -29,7 +30,8 @@ struct PrepareOptions {
   std::uint64_t memory_mib = 0;
   std::uint32_t cores = 0;
   std::vector<std::string> networks, databases, users;
-  std::string from_backup, from_instance, from_store;
+  std::string from_backup, from_instance;
+  StoreOptions from_store;
 };
 
 void Prepare(Session& session, const PrepareOptions& options) {
@@ -44,7 +46,7 @@ void Prepare(Session& session, const PrepareOptions& options) {
   }
   if (!options.from_backup.empty()) {
     v1::BackupSource& source = *request.mutable_from_backup();
-    source.set_store(options.from_store);
+    if (!session.Succeeded(SetStore(options.from_store, source))) return;
     source.set_instance_id(options.from_instance);
     source.set_backup_id(options.from_backup);
   }
@@ -126,8 +128,8 @@ void AddInstanceCommands(CLI::App& app, Session& session) {
       "make it of this backup, with its databases and users, instead of an empty server");
   from->needs(prepare->add_option("--from-instance", options->from_instance,
                                   "the id of the instance that was backed up"));
-  prepare->add_option("--from-store", options->from_store,
-                      "the backup's store; default: the settings' default one");
+  AddStoreOptions(*prepare, options->from_store, "from-");
+  for (const char* name : {"--from-store", "--from-target"}) prepare->get_option(name)->needs(from);
   prepare->callback([&session, options] { Prepare(session, *options); });
 
   instance->add_subcommand("start", "start the server")->callback([&session] {

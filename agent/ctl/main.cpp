@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done; 1 the agent refused or failed; 2 wrong command line; 3 the agent does "
       "not answer;\n"
-      "4 some items of a batch failed; 5 the operation ended as failed or cancelled.\n"
+      "4 some items of a batch failed; 5 the operation ended as failed, cancelled or orphaned.\n"
       "Passwords are never arguments: --password-file FILE (or -), --password-fd N, "
       "--password-prompt.");
   app.require_subcommand(1);

@@ -1,7 +1,10 @@
 #include "agent/net/http_client.h"
 
 #include <curl/curl.h>
+#include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -9,6 +12,7 @@
 #include <new>
 
 #include "agent/base/redact.h"
+#include "agent/base/url.h"
 
 namespace dbagent::net {
 namespace {
@@ -69,6 +73,7 @@ struct Transfer {
   std::size_t error_bytes = 0;
   long status = 0;
   bool too_large = false;
+  bool local_address = false;  // it led to one, and must not
 
   bool uploads() const { return request.method == "PUT" || request.method == "POST"; }
 };
@@ -150,6 +155,18 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
   return got.size();
 }
 
+// In place of curl's own: for hosts whose addresses nobody vouches for.
+curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
+  char text[NI_MAXHOST] = {};
+  const bool readable = getnameinfo(&address->addr, address->addrlen, text, sizeof text, nullptr, 0,
+                                    NI_NUMERICHOST) == 0;
+  if (!readable || config::IsLocalAddress(text)) {
+    static_cast<Transfer*>(user)->local_address = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 // Where a request goes, without its query.
 std::string Target(const std::string& url) {
   return url.substr(0, url.find('?'));
@@ -162,6 +179,13 @@ Status TransferError(CURLcode code, const char* detail, const Transfer& transfer
     return Error(Code::kOutOfRange, "RESPONSE_TOO_LARGE",
                  "the answer of '{}' has more than the {} bytes that are expected", target,
                  transfer.request.response_limit);
+  }
+  if (transfer.local_address) {
+    return Error(Code::kPermissionDenied, "TARGET_NOT_ALLOWED",
+                 "a request may not send the agent to '{}': its address is of this machine or its "
+                 "link",
+                 target)
+        .WithHint("if that is meant, name the host in the settings: request_targets.hosts");
   }
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -224,7 +248,7 @@ class HttpClient::Pool {
 namespace {
 
 void Configure(const HttpSettings& settings, CURL* easy, Transfer& transfer,
-               const HeaderList& headers, char* detail) {
+               const HeaderList& headers, char* detail, bool guarded) {
   curl_easy_reset(easy);  // keeps connections, DNS and TLS sessions
   const auto set = [easy](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
   set(CURLOPT_NOSIGNAL, 1L);
@@ -241,6 +265,17 @@ void Configure(const HttpSettings& settings, CURL* easy, Transfer& transfer,
   if (!settings.ca_file.empty()) {
     set(CURLOPT_CAINFO, settings.ca_file.c_str());
     set(CURLOPT_CAPATH, static_cast<char*>(nullptr));  // this one alone
+  }
+  if (!settings.ca_pem.empty()) {
+    curl_blob pem{const_cast<char*>(settings.ca_pem.data()), settings.ca_pem.size(),
+                  CURL_BLOB_NOCOPY};
+    set(CURLOPT_CAINFO_BLOB, &pem);
+    set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
+    set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  }
+  if (guarded) {
+    set(CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
+    set(CURLOPT_OPENSOCKETDATA, &transfer);
   }
   if (settings.proxy == "none") {
     set(CURLOPT_PROXY, "");
@@ -318,8 +353,18 @@ HttpClient::HttpClient(HttpSettings settings)
 
 HttpClient::~HttpClient() = default;
 
+// Whether the host's addresses must be looked at, too.
+Result<bool> HttpClient::Guarded(const std::string& url) const {
+  if (!settings_.rules) return false;
+  const std::string place = url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
+  RETURN_IF_ERROR(CheckTarget(*settings_.rules, place));
+  ASSIGN_OR_RETURN(const Origin origin, ParseOrigin(place));
+  return settings_.rules->IsOnlyAnyHost(origin.host);
+}
+
 Result<HttpResponse> HttpClient::Do(const OpContext& ctx, const HttpRequest& request) {
   RETURN_IF_ERROR(ctx.Poll());
+  ASSIGN_OR_RETURN(const bool guarded, Guarded(request.url));
   HeaderList headers;
   bool one_line = true;
   const auto add = [&](const std::string& name, std::string_view value) {
@@ -341,7 +386,7 @@ Result<HttpResponse> HttpClient::Do(const OpContext& ctx, const HttpRequest& req
   if (transfer.uploads() && !settings_.expect_continue) headers.Add("Expect:");
   char detail[CURL_ERROR_SIZE] = {};
   std::unique_ptr<Lane> lane = pool_->Take();
-  Configure(settings_, lane->easy, transfer, headers, detail);
+  Configure(settings_, lane->easy, transfer, headers, detail, guarded);
   curl_multi_add_handle(lane->multi, lane->easy);
   CURLcode code = CURLE_OK;
   Status ran = Run(ctx, *lane, transfer, code);

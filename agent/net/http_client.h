@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,18 +15,23 @@
 #include "agent/base/op_context.h"
 #include "agent/base/result.h"
 #include "agent/base/secret.h"
+#include "agent/config/target_rules.h"
 
 namespace dbagent::net {
 
 struct HttpSettings {
   std::filesystem::path ca_file;  // PEM; empty: what the system trusts
+  std::string ca_pem{};           // the same as text, in place of the file
   // `http://host:port`; `none`: not even the environment's; empty: http_proxy, https_proxy,
   // no_proxy of the environment, as curl reads them.
-  std::string proxy;
+  std::string proxy{};
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds stall_timeout{60};  // without at least 1 KiB/s in either direction
   // Wait for the server's word before a body of more than 1 MiB is sent (RFC 9110, 10.1.1).
   bool expect_continue = true;
+  // Every request is held against these, and so is the address of a host that is only one of every
+  // host: TARGET_NOT_ALLOWED.
+  std::optional<config::TargetRules> rules{};
 };
 
 struct HttpRequest {
@@ -52,10 +58,10 @@ struct HttpResponse {
 // turns out dead before a byte came back, curl sends the same bytes again on a new one.)
 //
 // Errors, all redacted: HOST_UNREACHABLE, CONNECTION_LOST (a cut body too), STALLED: retryable;
-// TLS_REFUSED, RESPONSE_TOO_LARGE, and those of a context that stopped. Any status of the server is
-// an answer, not an error. A stop is heard at once, also while connecting. But a PUT or POST whose
-// last byte was handed over is waited for kLastWord more, since only the answer tells what became
-// of it; ANSWER_LOST when none came. A deadline ends it at once.
+// TLS_REFUSED, TARGET_NOT_ALLOWED, RESPONSE_TOO_LARGE, and those of a context that stopped. Any
+// status of the server is an answer, not an error. A stop is heard at once, also while connecting.
+// But a PUT or POST whose last byte was handed over is waited for kLastWord more, since only the
+// answer tells what became of it; ANSWER_LOST when none came. A deadline ends it at once.
 //
 // Threads: any number at once.
 class HttpClient {
@@ -71,6 +77,8 @@ class HttpClient {
 
  private:
   class Pool;
+  Result<bool> Guarded(const std::string& url) const;
+
   const HttpSettings settings_;
   const std::unique_ptr<Pool> pool_;
 };

@@ -15,6 +15,17 @@ using PieceStream = PieceReactor<v1::BackupPiece>;
 constexpr std::uint32_t kReadsAtOnce = 2;
 constexpr std::string_view kRead = "BackupService/Read";
 
+// A copy of a request for later; no credentials stay in the original. Nor in the copy when it goes.
+std::shared_ptr<v1::ReadBackupRequest> Taken(const v1::ReadBackupRequest& request) {
+  std::shared_ptr<v1::ReadBackupRequest> taken(new v1::ReadBackupRequest(request),
+                                               [](v1::ReadBackupRequest* copy) {
+                                                 WipeSecrets(*copy);
+                                                 delete copy;
+                                               });
+  WipeSecrets(const_cast<v1::ReadBackupRequest&>(request));
+  return taken;
+}
+
 class BackupServiceImpl : public v1::BackupService::CallbackService {
  public:
   BackupServiceImpl(Gate& gate, workflows::Backups& backups) : gate_(gate), backups_(backups) {}
@@ -62,8 +73,16 @@ class BackupServiceImpl : public v1::BackupService::CallbackService {
         context, "BackupService/List", request, response,
         [this](const auto& call, const auto& r) { return backups_.List(call, r); });
   }
+  ServerUnaryReactor* RenewCredentials(CallbackServerContext* context,
+                                       const v1::RenewCredentialsRequest* request,
+                                       v1::Operation* response) override {
+    return gate_.Unary<v1::RenewCredentialsRequest, v1::Operation>(
+        context, "BackupService/RenewCredentials", request, response,
+        [this](const auto& call, const auto& r) { return backups_.RenewCredentials(call, r); });
+  }
   grpc::ServerWriteReactor<v1::BackupPiece>* Read(CallbackServerContext* context,
                                                   const v1::ReadBackupRequest* request) override {
+    const std::shared_ptr<v1::ReadBackupRequest> taken = Taken(*request);
     workflows::Call call;
     Result<std::shared_ptr<Gate::Place>> place = gate_.Enter(*context, kRead, call);
     if (!place.ok()) return PieceStream::Refuse(gate_, place.status());
@@ -80,13 +99,15 @@ class BackupServiceImpl : public v1::BackupService::CallbackService {
       return PieceStream::Refuse(gate_, busy);
     }
     const auto stop = std::make_shared<StopSwitch>();
-    const auto next = [this, stop, place = *place, one_of_few, request = *request,
+    const auto next = [this, stop, place = *place, one_of_few, request = taken,
                        reading = std::shared_ptr<workflows::BackupReading>()](
                           v1::BackupPiece& piece) mutable -> Result<bool> {
       // gRPC stops it at the caller's deadline
       const OpContext ctx(stop, Deadline::Never(), {}, nullptr);
       if (reading == nullptr) {
-        ASSIGN_OR_RETURN(reading, backups_.Read(ctx, request));
+        Result<std::unique_ptr<workflows::BackupReading>> opened = backups_.Read(ctx, *request);
+        WipeSecrets(*request);
+        ASSIGN_OR_RETURN(reading, std::move(opened));
       }
       ASSIGN_OR_RETURN(*piece.mutable_data(), reading->Next(ctx));
       return !piece.data().empty();

@@ -21,7 +21,8 @@ class HttpStore : public ObjectStore {
   HttpStore(std::unique_ptr<Dialect> dialect, HttpStoreSettings settings)
       : dialect_(std::move(dialect)),
         prefix_(std::move(settings.prefix)),
-        requests_(*dialect_, settings.http, settings.retries, settings.connections) {}
+        requests_(*dialect_, settings.http, settings.retries, settings.connections,
+                  settings.given) {}
 
   Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
     RETURN_IF_ERROR(CheckName(name));

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "agent/config/given_credentials.h"
 #include "agent/storage/dialect.h"
 #include "agent/storage/retry.h"
 
@@ -12,6 +13,9 @@ struct HttpStoreSettings {
   RetryPolicy retries;
   unsigned connections = 16;  // requests at a time, at most
   std::string prefix;         // of all keys; empty or ends in `/`
+  // Of a request: when the store refuses them, its operation waits for renewed ones as long as it
+  // would for a store that is away.
+  std::shared_ptr<config::GivenCredentials> given{};
 };
 
 // An ObjectStore over HTTP. What every such store needs is here: retries from the caller's buffer,

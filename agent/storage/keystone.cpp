@@ -18,13 +18,14 @@ std::string Trimmed(std::string url) {
 
 }  // namespace
 
-Secret KeystoneRequest(const config::SwiftSettings& settings, const Secret& secret) {
+Secret KeystoneRequest(const config::SwiftSettings& settings, const std::string& id,
+                       const Secret& secret) {
   std::string quoted = JsonQuote(secret.Reveal());
   std::string text;
   if (settings.auth == "keystone_application_credential") {
     text = fmt::format(R"({{"auth":{{"identity":{{"methods":["application_credential"],)"
                        R"("application_credential":{{"id":{},"secret":{}}}}}}}}})",
-                       JsonQuote(settings.application_credential), quoted);
+                       JsonQuote(id), quoted);
   } else {
     text = fmt::format(
         R"({{"auth":{{"identity":{{"methods":["password"],"password":{{"user":{{"name":{},)"

@@ -12,8 +12,10 @@
 // Keystone's "Identity API v3": POST /v3/auth/tokens. Texts only; SwiftTokens sends them.
 namespace dbagent::storage {
 
-// The body of the request: wiped when it goes, since the secret is in it.
-Secret KeystoneRequest(const config::SwiftSettings& settings, const Secret& secret);
+// The body of the request: wiped when it goes, since the secret is in it. `id` is the application
+// credential's, when it is one.
+Secret KeystoneRequest(const config::SwiftSettings& settings, const std::string& id,
+                       const Secret& secret);
 
 struct KeystoneAnswer {
   std::string storage_url;

@@ -12,6 +12,8 @@ HttpStoreSettings Transport(const config::StoreSettings& settings) {
   const config::StoreTransport& transport = settings.transport;
   HttpStoreSettings out;
   out.http.ca_file = transport.ca_file;
+  out.http.ca_pem = transport.ca_pem;
+  out.http.rules = transport.rules;
   out.http.proxy = transport.proxy;
   out.http.connect_timeout = transport.connect_timeout;
   out.http.stall_timeout = transport.stall_timeout;
@@ -20,6 +22,7 @@ HttpStoreSettings Transport(const config::StoreSettings& settings) {
   out.retries.budget = transport.retry_budget;
   out.connections = transport.connections;
   out.prefix = settings.prefix;
+  out.given = settings.given();
   return out;
 }
 
@@ -32,8 +35,11 @@ Result<std::unique_ptr<ObjectStore>> OpenStore(const config::StoreSettings& sett
     ASSIGN_OR_RETURN(std::unique_ptr<Dialect> dialect, MakeS3Dialect(settings.s3));
     return MakeHttpStore(std::move(dialect), std::move(transport));
   }
-  if (settings.kind == "swift")
-    return MakeHttpStore(MakeSwiftDialect(settings.swift, transport.http), std::move(transport));
+  if (settings.kind == "swift") {
+    // not as an argument beside the other, which might be moved away first
+    std::unique_ptr<Dialect> dialect = MakeSwiftDialect(settings.swift, transport.http);
+    return MakeHttpStore(std::move(dialect), std::move(transport));
+  }
   return Error(Code::kInvalidArgument, "VALUE_INVALID", "a store cannot be of kind '{}'",
                settings.kind);
 }

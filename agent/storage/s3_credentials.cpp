@@ -69,8 +69,15 @@ Result<S3Keys> S3Credentials::Refresh(const OpContext& ctx, std::unique_lock<std
 }
 
 Result<S3Keys> S3Credentials::Fetch(const OpContext& ctx) {
-  if (settings_.credentials == "metadata") return FetchFromMachine(ctx);
   S3Keys keys;
+  if (settings_.given) {
+    config::StoreCredentials given = settings_.given->Read();
+    keys.access_key = std::move(given.id);
+    keys.secret_key = std::move(given.secret);
+    keys.session_token = std::move(given.session_token);
+    return keys;
+  }
+  if (settings_.credentials == "metadata") return FetchFromMachine(ctx);
   keys.access_key = settings_.access_key;
   if (!settings_.access_key_source.empty()) {
     ASSIGN_OR_RETURN(const Secret id, config::ReadSecret(settings_.access_key_source));

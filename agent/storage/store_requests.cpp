@@ -1,6 +1,7 @@
 #include "agent/storage/store_requests.h"
 
 #include <atomic>
+#include <optional>
 
 namespace dbagent::storage {
 namespace {
@@ -23,6 +24,10 @@ Status OfStore(Status problem) {
         "the store's ca_file names, and be for the host of its address");
   }
   return problem;
+}
+
+bool IsRefusal(const Status& problem) {
+  return problem.reason() == "CREDENTIALS_REFUSED" || problem.reason() == "PERMISSION_DENIED";
 }
 
 bool WorthAnotherTry(const Status& problem) {
@@ -49,19 +54,32 @@ StoreRequests::Outcome StoreRequests::Attempt(const OpContext& ctx, Call& call) 
   return {std::move(verdict), *std::move(response)};
 }
 
+// Whether the request is worth another try, since its operation was given other credentials than
+// those that were refused. Waits for them.
+bool StoreRequests::OthersCame(const OpContext& ctx, const Status& problem,
+                               std::uint64_t seen) const {
+  return given_ && IsRefusal(problem) && given_->WaitForRenewal(ctx, seen, retries_.budget);
+}
+
 Status StoreRequests::Failed(const Call& call, Status problem) const {
   if (problem.reason() == "CANCELLED" || problem.reason() == "DEADLINE_EXCEEDED" ||
       problem.reason() == "AGENT_STOPPING")
     return problem;
+  if (given_ && IsRefusal(problem)) {
+    problem = std::move(problem).WithHint(
+        "the credentials came with the request: send others with it, or to its operation by "
+        "RenewCredentials");
+  }
   return std::move(problem).Wrap(fmt::format("unable to {} in {}", call.doing, dialect_.place()));
 }
 
 Result<net::HttpResponse> StoreRequests::Send(const OpContext& ctx, Call call) {
   RETURN_IF_ERROR(ctx.Poll());
   dialect_.Seal(call);
-  Retries retries(retries_);
+  std::optional<Retries> retries(retries_);
   bool made_place = false;
   for (int lessons = 0;;) {
+    const std::uint64_t renewals = given_ ? given_->renewals() : 0;
     Outcome outcome = Attempt(ctx, call);
     Verdict& verdict = outcome.verdict;
     if (verdict.next == Next::kDone && outcome.response.status == 404 && !call.key.empty() &&
@@ -90,13 +108,20 @@ Result<net::HttpResponse> StoreRequests::Send(const OpContext& ctx, Call call) {
                                   "the store asks for something else each time"));
       case Next::kRetry:
       case Next::kSlower: {
-        Status waited = retries.Wait(ctx, *std::move(verdict.problem),
-                                     ParseRetryAfter(outcome.response.header("retry-after")));
+        Status waited = retries->Wait(ctx, *std::move(verdict.problem),
+                                      ParseRetryAfter(outcome.response.header("retry-after")));
         if (!waited.ok()) return Failed(call, std::move(waited));
         continue;
       }
       case Next::kNoPlace:
       case Next::kFail:
+        if (OthersCame(ctx, *verdict.problem, renewals)) {
+          call.renewed = false;
+          lessons = 0;
+          retries.emplace(retries_);
+          continue;
+        }
+        if (given_) RETURN_IF_ERROR(ctx.Poll());  // it waited
         return Failed(call, *std::move(verdict.problem));
     }
   }

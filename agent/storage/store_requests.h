@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "agent/config/given_credentials.h"
 #include "agent/net/http_client.h"
 #include "agent/storage/congestion_gate.h"
 #include "agent/storage/dialect.h"
@@ -14,8 +15,12 @@ namespace dbagent::storage {
 class StoreRequests {
  public:
   StoreRequests(Dialect& dialect, const net::HttpSettings& http, const RetryPolicy& retries,
-                unsigned connections)
-      : dialect_(dialect), client_(http), retries_(retries), gate_(connections) {}
+                unsigned connections, std::shared_ptr<config::GivenCredentials> given = nullptr)
+      : dialect_(dialect),
+        client_(http),
+        retries_(retries),
+        gate_(connections),
+        given_(std::move(given)) {}
 
   // The answer: 2xx, 404 (the place is there, the object is not) or 412. Errors are those of
   // ObjectStore and say what was done where: `unable to store object 'a' in bucket …: HTTP …`.
@@ -29,6 +34,7 @@ class StoreRequests {
     net::HttpResponse response;
   };
   Outcome Attempt(const OpContext& ctx, Call& call);
+  bool OthersCame(const OpContext& ctx, const Status& problem, std::uint64_t seen) const;
   Status Failed(const Call& call, Status problem) const;
   Result<bool> PlaceIsThere(const OpContext& ctx);
 
@@ -36,6 +42,7 @@ class StoreRequests {
   net::HttpClient client_;
   const RetryPolicy retries_;
   CongestionGate gate_;
+  const std::shared_ptr<config::GivenCredentials> given_;  // nothing: they are the settings'
   std::atomic<bool> place_seen_ = false;
 };
 

@@ -58,15 +58,24 @@ Result<SwiftToken> SwiftTokens::Refresh(const OpContext& ctx, std::unique_lock<s
 }
 
 Result<SwiftToken> SwiftTokens::Fetch(const OpContext& ctx) {
-  ASSIGN_OR_RETURN(Secret secret, config::ReadSecret(settings_.secret));
+  Secret secret;
+  std::string id = settings_.application_credential;
+  if (settings_.given) {
+    config::StoreCredentials given = settings_.given->Read();
+    secret = std::move(given.secret);
+    id = std::move(given.id);
+  } else {
+    ASSIGN_OR_RETURN(secret, config::ReadSecret(settings_.secret));
+  }
   if (settings_.auth == "token")
     return SwiftToken{std::move(secret), Trimmed(settings_.storage_url), {}};
   if (settings_.auth == "tempauth") return FromTempAuth(ctx, secret);
-  return FromKeystone(ctx, secret);
+  return FromKeystone(ctx, id, secret);
 }
 
-Result<SwiftToken> SwiftTokens::FromKeystone(const OpContext& ctx, const Secret& secret) {
-  const Secret body = KeystoneRequest(settings_, secret);
+Result<SwiftToken> SwiftTokens::FromKeystone(const OpContext& ctx, const std::string& id,
+                                             const Secret& secret) {
+  const Secret body = KeystoneRequest(settings_, id, secret);
   net::HttpRequest request{.method = "POST",
                            .url = Trimmed(settings_.auth_url) + "/auth/tokens",
                            .headers = {{"content-type", "application/json"}},

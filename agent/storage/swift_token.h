@@ -41,7 +41,8 @@ class SwiftTokens {
  private:
   Result<SwiftToken> Refresh(const OpContext& ctx, std::unique_lock<std::mutex>& lock);
   Result<SwiftToken> Fetch(const OpContext& ctx);
-  Result<SwiftToken> FromKeystone(const OpContext& ctx, const Secret& secret);
+  Result<SwiftToken> FromKeystone(const OpContext& ctx, const std::string& id,
+                                  const Secret& secret);
   Result<SwiftToken> FromTempAuth(const OpContext& ctx, const Secret& secret);
   Status NoToken(const net::HttpResponse& answer, const StoreError& error) const;
   Status Refused(const std::string& what) const;

@@ -269,7 +269,7 @@ Result<std::optional<backup::BackupCipher>> Backups::CipherFor(
 internal::BackupPlan Backups::PlanFor(const Place& place,
                                       const v1::CreateBackupRequest& request) const {
   internal::BackupPlan plan;
-  plan.set_store(place.name);
+  KeepPlace(place, plan);
   plan.set_backup_id(NewId());
   plan.set_request(Serialise(request));
   plan.set_lives(1);
@@ -339,13 +339,17 @@ Status Backups::RunBackup(operations::Running& running, const Place& place,
   const Status made = RunCreate(running, place, plan, request);
   if (made.ok()) return VerifyAfterBackup(running, place, request.verify());
   if (running.plan().empty()) return made;
-  if (running.ctx().stop_reason() == StopReason::kShutdown) {
+  // credentials that came with the request are gone in the next life
+  if (running.ctx().stop_reason() == StopReason::kShutdown && !place.target) {
     running.LeaveForRecovery();
     return made;
   }
-  const OpContext cleanup = running.ctx().ForCleanup(kUndoBudget);
-  const Status undone =
-      backup::Repository(*place.store, place.instance).Remove(cleanup, plan.backup_id()).status();
+  ASSIGN_OR_RETURN(auto abandoned, Parse<internal::BackupPlan>(running.plan()));
+  abandoned.set_abandoned(true);
+  const Status saved = running.SavePlan(Serialise(abandoned));
+  if (!saved.ok()) running.AddNote("its plan could not be changed: " + saved.FullMessage());
+  KillPoint("backup.undoing");
+  const Status undone = Undo(running, place, plan.backup_id());
   if (undone.ok()) return made;
   telemetry::LogError("backup.undo_failed", "what a failed backup left could not be removed",
                       undone, {{"backup", plan.backup_id()}, {"store", place.name}});
@@ -353,11 +357,13 @@ Status Backups::RunBackup(operations::Running& running, const Place& place,
   return made;
 }
 
-Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRequest& request) {
+Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRequest& asked) {
+  ASSIGN_OR_RETURN(const Place place, FindFor(asked));
+  const v1::CreateBackupRequest request = WithoutCredentials(asked);
   RETURN_IF_ERROR(PipelineFor(request).status());
   RETURN_IF_ERROR(AtATime(request.parallel()).status());
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  RETURN_IF_ERROR(CheckOpens(call.Reading(), place));
   if (request.method() == v1::BACKUP_METHOD_PHYSICAL) {
     RETURN_IF_ERROR(PhysicalEngine().status());
     if (request.databases_size() > 0) {
@@ -372,15 +378,12 @@ Result<v1::Operation> Backups::Create(const Call& call, const v1::CreateBackupRe
   if (request.verify() == v1::VERIFY_LEVEL_RESTORE) RETURN_IF_ERROR(CheckCanRestoreForVerify());
   std::vector<std::string> targets(request.databases().begin(), request.databases().end());
   if (targets.empty()) targets.emplace_back("*");
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit(
-                       {request.verify() == v1::VERIFY_LEVEL_RESTORE ? "backup.create_verified"
-                                                                     : "backup.create",
-                        targets, call.caller, request.request_id(), Serialise(request)},
-                       [this, place, request](operations::Running& running) {
-                         return RunBackup(running, place, PlanFor(place, request), request);
-                       }));
-  return ToProto(record);
+  return Begin(
+      {request.verify() == v1::VERIFY_LEVEL_RESTORE ? "backup.create_verified" : "backup.create",
+       targets, call.caller, request.request_id(), Serialise(request)},
+      place, [this, place, request](operations::Running& running) {
+        return RunBackup(running, place, PlanFor(place, request), request);
+      });
 }
 
 }  // namespace dbagent::workflows

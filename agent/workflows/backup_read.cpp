@@ -23,7 +23,7 @@ Status NoStream(const internal::Manifest& manifest, const std::string& name) {
 
 Result<std::unique_ptr<BackupReading>> Backups::Read(const OpContext& ctx,
                                                      const v1::ReadBackupRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request, request.instance_id()));
   ASSIGN_OR_RETURN(const backup::OpenedBackup opened,
                    backup::Repository(*place.store, place.instance).Open(ctx, request.id(), keys_));
   const auto& streams = opened.manifest.streams();
@@ -32,7 +32,7 @@ Result<std::unique_ptr<BackupReading>> Backups::Read(const OpContext& ctx,
   });
   if (found == streams.end()) return NoStream(opened.manifest, request.stream());
   return std::make_unique<BackupReading>(
-      ctx, *place.store, reading_budget_,
+      ctx, place.store, reading_budget_,
       backup::StreamSource::What{place.instance, opened, *found});
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "agent/backup/stream_source.h"
@@ -11,9 +12,9 @@ class BackupReading {
  public:
   static constexpr std::size_t kPieceBytes = 256U << 10U;
 
-  BackupReading(const OpContext& ctx, storage::ObjectStore& store, stream::BufferBudget& budget,
-                const backup::StreamSource::What& what)
-      : source_(ctx, store, budget, what) {}
+  BackupReading(const OpContext& ctx, std::shared_ptr<storage::ObjectStore> store,
+                stream::BufferBudget& budget, const backup::StreamSource::What& what)
+      : store_(std::move(store)), source_(ctx, *store_, budget, what) {}
 
   // The next bytes, at most kPieceBytes; none: it has ended, and nothing of it is missing. Blocks
   // as long as the store takes for one chunk. BACKUP_CORRUPT.
@@ -31,6 +32,7 @@ class BackupReading {
   }
 
  private:
+  const std::shared_ptr<storage::ObjectStore> store_;
   backup::StreamSource source_;
 };
 

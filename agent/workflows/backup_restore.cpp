@@ -107,7 +107,7 @@ Result<LogicalRestoreSpec> Backups::WhatToRestore(const internal::Manifest& mani
 
 Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackupRequest& request) {
   RETURN_IF_ERROR(RequirePrepared(context_.volume));
-  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request, request.instance_id()));
   ASSIGN_OR_RETURN(
       const backup::OpenedBackup source,
       OpenSource(call.Reading(), place, request.backup_id(), request.accept_unencrypted()));
@@ -118,36 +118,68 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
   for (const auto& target : spec.targets) names.push_back(target.name);
   // with users nobody else may make any meanwhile: the undoing drops those of the plan
   const std::string kind = spec.users ? "backup.restore_users" : "backup.restore";
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(
-          {kind, names, call.caller, request.request_id(), Serialise(request)},
-          [this, place, source, spec](operations::Running& running) -> Status {
-            running.SetBackupId(source.manifest.id());
-            const auto save = [&](const internal::RestorePlan& plan) {
-              return running.SavePlan(Serialise(plan));
-            };
-            LogicalRestore restore(context_, *place.store, place.instance, budget_, source, spec,
-                                   save);
-            Status restored =
-                restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
-            if (restored.ok() || running.plan().empty()) return restored;
-            ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
-            const OpContext undo = running.ctx().ForCleanup(kUndoBudget);
-            Status undone = LogicalRestore::Undo(undo, context_, plan);
-            // a server that ended under the restore is started again by its supervision
-            while (!undone.ok() && undone.retryable() && !undo.deadline().expired()) {
-              Pause(undo, kServerPause);
-              undone = LogicalRestore::Undo(undo, context_, plan);
-            }
-            if (undone.ok()) return restored;
-            telemetry::LogError("restore.undo_failed",
-                                "what a failed restore made could not be dropped", undone);
-            return std::move(restored).WithHint(
-                fmt::format("what it had made could not be dropped again ({}); delete it",
-                            undone.FullMessage()));
-          }));
-  return ToProto(record);
+  internal::RestorePlan plan;
+  *plan.mutable_resumption() = ResumptionOf(place, request);
+  return Begin(
+      {kind, names, call.caller, request.request_id(), Serialise(WithoutCredentials(request))},
+      place, [this, place, source, spec, plan](operations::Running& running) {
+        return RestoreOrUndo(running, [&] { return Load(running, place, source, spec, plan); });
+      });
+}
+
+internal::Resumption Backups::ResumptionOf(const Place& place,
+                                           const v1::RestoreBackupRequest& request) {
+  internal::Resumption resumption;
+  v1::RestoreBackupRequest again = request;
+  again.set_store(place.name);
+  // a later life has no credentials for a store that the request brought: it can only undo
+  if (!place.target) resumption.set_request(Serialise(again));
+  resumption.set_lives(1);
+  return resumption;
+}
+
+bool Backups::CanGoOn(const internal::Resumption& resumption) {
+  return !resumption.request().empty() && resumption.lives() < kMostLives;
+}
+
+Status Backups::Load(operations::Running& running, const Place& place,
+                     const backup::OpenedBackup& source, const LogicalRestoreSpec& spec,
+                     const internal::RestorePlan& plan) {
+  running.SetBackupId(source.manifest.id());
+  const auto save = [&](const internal::RestorePlan& now) {
+    return running.SavePlan(Serialise(now));
+  };
+  RETURN_IF_ERROR(save(plan));
+  KillPoint("restore.begun");
+  LogicalRestore restore(context_, *place.store, place.instance, budget_, source, spec, save, plan);
+  return restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
+}
+
+Status Backups::RestoreOrUndo(operations::Running& running,
+                              const std::function<Status()>& restore) const {
+  Status restored = restore();
+  if (restored.ok() || running.plan().empty()) return restored;
+  ASSIGN_OR_RETURN(auto plan, Parse<internal::RestorePlan>(running.plan()));
+  if (running.ctx().stop_reason() == StopReason::kShutdown && CanGoOn(plan.resumption())) {
+    running.LeaveForRecovery();
+    return restored;
+  }
+  plan.clear_resumption();
+  const Status saved = running.SavePlan(Serialise(plan));
+  if (!saved.ok()) running.AddNote("its plan could not be changed: " + saved.FullMessage());
+  KillPoint("restore.undoing");
+  const OpContext undo = running.ctx().ForCleanup(kUndoBudget);
+  Status undone = LogicalRestore::Undo(undo, context_, plan);
+  // a server that ended under the restore is started again by its supervision
+  while (!undone.ok() && undone.retryable() && !undo.deadline().expired()) {
+    Pause(undo, kServerPause);
+    undone = LogicalRestore::Undo(undo, context_, plan);
+  }
+  if (undone.ok()) return restored;
+  telemetry::LogError("restore.undo_failed", "what a failed restore made could not be dropped",
+                      undone);
+  return std::move(restored).WithHint(fmt::format(
+      "what it had made could not be dropped again ({}); delete it", undone.FullMessage()));
 }
 
 Status Backups::LoadAll(operations::Running& running, const Context& target, const Place& place,
@@ -164,10 +196,47 @@ Status Backups::RecoverRestore(operations::Running& running) {
   if (running.plan().empty()) return NotBegun(running);
   ASSIGN_OR_RETURN(const auto plan, Parse<internal::RestorePlan>(running.plan()));
   if (plan.loaded()) return Ok();
+  if (CanGoOn(plan.resumption())) {
+    running.GoOnWith([this, plan](operations::Running& again) {
+      return RestoreOrUndo(again, [&] { return LoadRest(again, plan); });
+    });
+    return Ok();
+  }
   RETURN_IF_ERROR(LogicalRestore::Undo(running.ctx(), context_, plan));
   return Error(Code::kAborted, "INTERRUPTED",
                "the agent was stopped while it restored; what it had made was dropped again")
       .WithHint("restore again");
+}
+
+// Databases that were being loaded are dropped and loaded again; with users everything is, since
+// what an account may do comes after all databases.
+Status Backups::LoadRest(operations::Running& running, internal::RestorePlan plan) {
+  const OpContext& ctx = running.ctx();
+  RETURN_IF_ERROR(WaitForServer(ctx));
+  internal::RestorePlan dropped = plan;
+  if (running.kind() == "backup.restore_users") plan.clear_finished();
+  if (plan.finished_size() > 0) {
+    const std::set<std::string> finished(plan.finished().begin(), plan.finished().end());
+    auto& names = *dropped.mutable_databases();
+    names.erase(std::remove_if(names.begin(), names.end(),
+                               [&](const std::string& name) { return finished.contains(name); }),
+                names.end());
+    dropped.clear_stand_ins();  // they own what is in the finished ones
+  } else {
+    plan.clear_stand_ins();
+  }
+  RETURN_IF_ERROR(LogicalRestore::Undo(ctx, context_, dropped));
+  plan.clear_users();
+  *plan.mutable_databases() = plan.finished();
+  plan.mutable_resumption()->set_lives(plan.resumption().lives() + 1);
+  running.AddNote(fmt::format("{} databases were restored before", plan.finished_size()));
+  ASSIGN_OR_RETURN(const auto request,
+                   Parse<v1::RestoreBackupRequest>(plan.resumption().request()));
+  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(const backup::OpenedBackup source,
+                   OpenSource(ctx, place, request.backup_id(), request.accept_unencrypted()));
+  ASSIGN_OR_RETURN(const LogicalRestoreSpec spec, WhatToRestore(source.manifest, request));
+  return Load(running, place, source, spec, plan);
 }
 
 }  // namespace dbagent::workflows

@@ -7,8 +7,6 @@
 namespace dbagent::workflows {
 namespace {
 
-// Perhaps it is the backup that the agent dies of.
-constexpr std::uint32_t kMostLives = 4;
 constexpr std::chrono::minutes kServerBudget{1};
 constexpr std::chrono::milliseconds kServerPause{200};
 
@@ -36,14 +34,15 @@ Status Backups::RecoverCreate(operations::Running& running) {
     return RecoverVerifyRestore(running).Wrap(
         fmt::format("backup '{}' was made and is there", plan.backup_id()));
   }
-  ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
   if (datastore::PhysicalBackup* const engine = context_.datastore.physical_backup())
     RETURN_IF_ERROR(engine->CleanUp(running.ctx()));
-  backup::Repository repository(*place.store, place.instance);
-  ASSIGN_OR_RETURN(const bool finished, repository.IsWhole(running.ctx(), plan.backup_id()));
   running.SetBackupId(plan.backup_id());
+  ASSIGN_OR_RETURN(const Place place, PlaceOf(running, plan));
+  backup::Repository repository(*place.store, place.instance);
+  const Result<bool> finished = repository.IsWhole(running.ctx(), plan.backup_id());
+  if (!finished.ok()) return OrphanIfRefused(running, place, finished.status());
   ASSIGN_OR_RETURN(const auto request, Parse<v1::CreateBackupRequest>(plan.request()));
-  if (finished) {
+  if (*finished) {
     RETURN_IF_ERROR(repository.RemoveMarker(running.ctx(), plan.backup_id()));
     if (request.verify() == v1::VERIFY_LEVEL_UNSPECIFIED) return Ok();
     running.GoOnWith([this, place, request](operations::Running& again) {
@@ -51,19 +50,26 @@ Status Backups::RecoverCreate(operations::Running& running) {
     });
     return Ok();
   }
-  plan.set_lives(plan.lives() + 1);
-  if (plan.lives() <= kMostLives) {
+  // an ORPHANED one has ended: only what it left is removed
+  const bool too_often = plan.lives() >= kMostLives;
+  if (!place.target && !plan.abandoned() && !too_often) {
+    plan.set_lives(plan.lives() + 1);
     running.GoOnWith([this, place, plan, request](operations::Running& again) {
       return RunBackup(again, place, plan, request);
     });
     return Ok();
   }
-  RETURN_IF_ERROR(repository.Remove(running.ctx(), plan.backup_id()).status());
+  RETURN_IF_ERROR(
+      OrphanIfRefused(running, place, repository.Remove(running.ctx(), plan.backup_id()).status()));
   return Error(Code::kAborted, "INTERRUPTED",
-               "the agent was stopped {} times while it made backup '{}'; what it had stored was "
-               "removed",
-               kMostLives, plan.backup_id())
-      .WithHint("look for the reason in the agent's log, then take the backup again");
+               "backup '{}' did not come to its end{}; what it had stored in {} was removed",
+               plan.backup_id(),
+               too_often
+                   ? fmt::format(": the agent was stopped {} times while it made it", kMostLives)
+                   : "",
+               place.name)
+      .WithHint(too_often ? "look for the reason in the agent's log, then take the backup again"
+                          : "take the backup again");
 }
 
 }  // namespace dbagent::workflows

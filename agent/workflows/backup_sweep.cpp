@@ -55,13 +55,14 @@ void Backups::SweepAfterBackup(operations::Running& running, const Place& place)
 }
 
 Result<v1::Operation> Backups::Sweep(const Call& call, const v1::SweepBackupsRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(
-          {"backup.sweep", {}, call.caller, request.request_id(), Serialise(request)},
-          [this, place](operations::Running& running) { return RunSweep(running, place); }));
-  return ToProto(record);
+  ASSIGN_OR_RETURN(const Place place, FindFor(request));
+  return Begin({"backup.sweep",
+                {},
+                call.caller,
+                request.request_id(),
+                Serialise(WithoutCredentials(request))},
+               place,
+               [this, place](operations::Running& running) { return RunSweep(running, place); });
 }
 
 }  // namespace dbagent::workflows

@@ -49,7 +49,7 @@ Status Backups::VerifyAfterBackup(operations::Running& running, const Place& pla
 
 Result<v1::Operation> Backups::Verify(const Call& call, const v1::VerifyBackupRequest& request) {
   const bool restore = request.level() == v1::VERIFY_LEVEL_RESTORE;
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request));
   if (restore) {
     RETURN_IF_ERROR(CheckCanRestoreForVerify());
     RETURN_IF_ERROR(
@@ -60,20 +60,17 @@ Result<v1::Operation> Backups::Verify(const Call& call, const v1::VerifyBackupRe
                              .status();
     if (!there.ok() && there.code() != Code::kDataLoss) return there;  // a broken one is to be told
   }
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(
-          {restore ? "backup.verify_restore" : "backup.verify",
-           {request.id()},
-           call.caller,
-           request.request_id(),
-           Serialise(request)},
-          [this, place, restore, id = request.id(),
-           accept_unencrypted = request.accept_unencrypted()](operations::Running& running) {
-            return restore ? RunVerifyRestore(running, place, id, accept_unencrypted)
-                           : RunVerify(running, place, id);
-          }));
-  return ToProto(record);
+  return Begin({restore ? "backup.verify_restore" : "backup.verify",
+                {request.id()},
+                call.caller,
+                request.request_id(),
+                Serialise(WithoutCredentials(request))},
+               place,
+               [this, place, restore, id = request.id(),
+                accept_unencrypted = request.accept_unencrypted()](operations::Running& running) {
+                 return restore ? RunVerifyRestore(running, place, id, accept_unencrypted)
+                                : RunVerify(running, place, id);
+               });
 }
 
 Status Backups::CheckCanRestoreForVerify() const {

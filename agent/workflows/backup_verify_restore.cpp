@@ -164,7 +164,7 @@ Status Backups::RunVerifyRestore(operations::Running& running, const Place& plac
   ASSIGN_OR_RETURN(const backup::OpenedBackup source,
                    OpenSource(ctx, place, backup, accept_unencrypted));
   internal::BackupPlan plan;
-  plan.set_store(place.name);
+  KeepPlace(place, plan);
   plan.set_backup_id(backup);
   plan.set_verifying(true);
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));

@@ -55,14 +55,19 @@ Result<Backups::Place> Backups::Find(const std::string& store, const std::string
         .WithHint(known.empty() ? "define one under 'stores' in the agent's settings"
                                 : "stores of the settings: " + known);
   }
-  if (!instance.empty()) {
-    if (IsUuid(instance)) return Place{name, found->second.get(), instance};
-    return Error(Code::kInvalidArgument, "VALUE_INVALID", "'{}' is no instance's id", instance)
+  ASSIGN_OR_RETURN(const std::string whose, InstanceFor(instance));
+  return Place{name, found->second, whose};
+}
+
+Result<std::string> Backups::InstanceFor(const std::string& asked) const {
+  if (!asked.empty()) {
+    if (IsUuid(asked)) return asked;
+    return Error(Code::kInvalidArgument, "VALUE_INVALID", "'{}' is no instance's id", asked)
         .WithHint("`dbagentctl instance get` of that instance shows it");
   }
   ASSIGN_OR_RETURN(const std::optional<InstanceRecord> record, ReadInstanceRecord(context_.volume));
   if (!record) return RequirePrepared(context_.volume);
-  return Place{name, found->second.get(), record->id};
+  return record->id;
 }
 
 v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store) {
@@ -103,7 +108,7 @@ v1::Backup ToProto(const internal::Manifest& manifest, const std::string& store)
 }
 
 Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request, request.instance_id()));
   ASSIGN_OR_RETURN(
       const internal::Manifest manifest,
       backup::Repository(*place.store, place.instance).ReadManifest(call.Reading(), request.id()));
@@ -112,7 +117,7 @@ Result<v1::Backup> Backups::Get(const Call& call, const v1::GetBackupRequest& re
 
 Result<v1::ListBackupsResponse> Backups::List(const Call& call,
                                               const v1::ListBackupsRequest& request) {
-  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request, request.instance_id()));
   const std::string list = "backups/" + place.name + "/" + place.instance;
   ASSIGN_OR_RETURN(const PageAsked page, ReadPage(context_.operations, request.page(), list));
   backup::Repository repository(*place.store, place.instance);
@@ -144,28 +149,29 @@ Result<v1::ListBackupsResponse> Backups::List(const Call& call,
 }
 
 Result<v1::Operation> Backups::Delete(const Call& call, const v1::DeleteBackupRequest& request) {
-  const operations::Spec spec{
-      "backup.delete", {request.id()}, call.caller, request.request_id(), Serialise(request)};
+  const operations::Spec spec{"backup.delete",
+                              {request.id()},
+                              call.caller,
+                              request.request_id(),
+                              Serialise(WithoutCredentials(request))};
   const Result<operations::Record> earlier = context_.operations.FindRequest(spec);
   if (earlier.ok()) return ToProto(*earlier);
   if (earlier.status().code() != Code::kNotFound) return earlier.status();
-  ASSIGN_OR_RETURN(const Place place, Find(request.store()));
+  ASSIGN_OR_RETURN(const Place place, FindFor(request));
   backup::Repository repository(*place.store, place.instance);
   const Status found = repository.ReadManifest(call.Reading(), request.id()).status();
   if (!found.ok() && found.code() != Code::kDataLoss) return found;  // a broken one can be deleted
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit(spec, [=](operations::Running& running) -> Status {
-                     internal::BackupPlan plan;
-                     plan.set_store(place.name);
-                     plan.set_backup_id(request.id());
-                     RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
-                     KillPoint("backup.delete.planned");
-                     running.SetBackupId(request.id());
-                     return backup::Repository(*place.store, place.instance)
-                         .Remove(running.ctx(), request.id())
-                         .status();
-                   }));
-  return ToProto(record);
+  return Begin(spec, place, [place, id = request.id()](operations::Running& running) -> Status {
+    internal::BackupPlan plan;
+    KeepPlace(place, plan);
+    plan.set_backup_id(id);
+    RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+    KillPoint("backup.delete.planned");
+    running.SetBackupId(id);
+    return OrphanIfRefused(
+        running, place,
+        backup::Repository(*place.store, place.instance).Remove(running.ctx(), id).status());
+  });
 }
 
 void Backups::RegisterRecovery() {
@@ -182,10 +188,11 @@ void Backups::RegisterRecovery() {
   context_.operations.OnRecover("backup.delete", [this](operations::Running& running) -> Status {
     if (running.plan().empty()) return NotBegun(running);
     ASSIGN_OR_RETURN(const auto plan, Parse<internal::BackupPlan>(running.plan()));
-    ASSIGN_OR_RETURN(const Place place, Find(plan.store()));
-    return backup::Repository(*place.store, place.instance)
-        .Remove(running.ctx(), plan.backup_id())
-        .status();
+    ASSIGN_OR_RETURN(const Place place, PlaceOf(running, plan));
+    return OrphanIfRefused(running, place,
+                           backup::Repository(*place.store, place.instance)
+                               .Remove(running.ctx(), plan.backup_id())
+                               .status());
   });
   for (const char* kind : {"backup.restore", "backup.restore_users"}) {
     context_.operations.OnRecover(

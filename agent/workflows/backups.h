@@ -12,6 +12,8 @@
 #include "agent/workflows/configurations.h"
 #include "agent/workflows/context.h"
 #include "agent/workflows/logical_restore.h"
+#include "agent/workflows/renewals.h"
+#include "agent/workflows/store_target.h"
 #include "dbagent/internal/plan.pb.h"
 #include "dbagent/v1/backup.pb.h"
 
@@ -27,7 +29,8 @@ struct BackupRun;
 // A backup that fails or is cancelled before its manifest is removed again; one under which the
 // agent was stopped or killed goes on in its next life, from the streams that were finished (a
 // physical one from the beginning). A restore that does not end drops the databases that it made,
-// and only those; one of the whole server goes back to the generation that was there.
+// and only those; one of the whole server goes back to the generation that was there. One under
+// which the agent was stopped or killed goes on likewise, from the databases that were loaded.
 class Backups {
  public:
   Backups(const Context& context, Configurations& configurations, backup::KeyRing keys);
@@ -44,15 +47,30 @@ class Backups {
                                               const v1::ReadBackupRequest& request);
   Result<v1::Backup> Get(const Call& call, const v1::GetBackupRequest& request);
   Result<v1::ListBackupsResponse> List(const Call& call, const v1::ListBackupsRequest& request);
+  Result<v1::Operation> RenewCredentials(const Call& call,
+                                         const v1::RenewCredentialsRequest& request);
 
   // Parts of a Prepare from a backup, which undoes them.
-  struct Place {  // a store as a request names it, and whose backups
+  struct Place {  // a store as a request names or brings it, and whose backups
     std::string name;
-    storage::ObjectStore* store = nullptr;
+    std::shared_ptr<storage::ObjectStore> store;
     std::string instance;
+    // Of one that the request brought; without its credentials, and these.
+    std::optional<v1::StoreTarget> target{};
+    std::shared_ptr<config::GivenCredentials> credentials{};
   };
   // Another instance's when `instance` is not empty. STORE_NOT_FOUND, VALUE_INVALID.
   Result<Place> Find(const std::string& store, const std::string& instance = "") const;
+  // Of a request that can bring a store (store_target.h). Nothing is asked of it yet.
+  template <typename Request>
+  Result<Place> FindFor(const Request& request, const std::string& instance = "") const {
+    if (request.has_target()) return FindTarget(request.store(), request.target(), instance);
+    return Find(request.store(), instance);
+  }
+  // Begins an operation on a store; from its answer on the credentials can be renewed that the
+  // request brought. `body` holds the place.
+  Result<v1::Operation> Begin(const operations::Spec& spec, const Place& place,
+                              operations::Body body);
   // The backup, when it is of this datastore. One that is not encrypted, on an instance whose
   // backups are, only when that is accepted (BACKUP_NOT_ENCRYPTED): whoever can write to the store
   // could have put it there.
@@ -68,6 +86,19 @@ class Backups {
 
  private:
   Result<datastore::LogicalBackup*> Engine() const;
+  Result<Place> FindTarget(const std::string& store, const v1::StoreTarget& target,
+                           const std::string& instance) const;
+  static Status CheckOpens(const OpContext& ctx, const Place& place);
+  Result<std::string> InstanceFor(const std::string& asked) const;
+  static void KeepPlace(const Place& place, internal::BackupPlan& plan);
+  // In recovery. FAILED_PRECONDITION CREDENTIALS_GONE, and the operation is left ORPHANED, when it
+  // was a request's store and nobody has brought its credentials since.
+  Result<Place> PlaceOf(operations::Running& running, const internal::BackupPlan& plan);
+  // An operation whose store refuses the credentials that its request brought, so that something
+  // stays there, is left ORPHANED. Answers `outcome`.
+  static Status OrphanIfRefused(operations::Running& running, const Place& place, Status outcome);
+  // Removes what a backup that did not come to its end has stored.
+  Status Undo(operations::Running& running, const Place& place, const std::string& backup);
   Result<datastore::DatabaseAdmin*> Databases() const;
 
   Result<std::vector<std::string>> WantedDatabases(const OpContext& ctx,
@@ -100,6 +131,17 @@ class Backups {
 
   Result<LogicalRestoreSpec> WhatToRestore(const internal::Manifest& manifest,
                                            const v1::RestoreBackupRequest& request) const;
+  // Perhaps it is the operation that the agent dies of: so many lives of it try, then it is undone.
+  static constexpr std::uint32_t kMostLives = 4;
+  static internal::Resumption ResumptionOf(const Place& place,
+                                           const v1::RestoreBackupRequest& request);
+  static bool CanGoOn(const internal::Resumption& resumption);
+  Status Load(operations::Running& running, const Place& place, const backup::OpenedBackup& source,
+              const LogicalRestoreSpec& spec, const internal::RestorePlan& plan);
+  // Of an earlier life's restore.
+  Status LoadRest(operations::Running& running, internal::RestorePlan plan);
+  // Drops what a failed one made.
+  Status RestoreOrUndo(operations::Running& running, const std::function<Status()>& restore) const;
   Status RecoverRestore(operations::Running& running);
 
   // UNIMPLEMENTED CAPABILITY_MISSING: the driver cannot look at restored data.
@@ -147,7 +189,9 @@ class Backups {
                                       const backup::OpenedBackup& source,
                                       const v1::RestoreBackupRequest& request);
   Status RunRestoreServer(operations::Running& running, const Place& place,
-                          const backup::OpenedBackup& source);
+                          const backup::OpenedBackup& source, internal::GenerationPlan plan);
+  Status RestoreServerAgain(operations::Running& running, internal::GenerationPlan plan);
+  Status RestoreServerOrUndo(operations::Running& running, const std::function<Status()>& restore);
   Status SwitchTo(operations::Running& running, internal::GenerationPlan& plan);
   Status StartServer(const OpContext& ctx);
   Status StartOn(const OpContext& ctx, std::uint64_t generation);
@@ -162,7 +206,8 @@ class Backups {
   // Of streams that callers read: one who stops reading must not keep memory from backups. Enough
   // for the largest chunk.
   stream::BufferBudget reading_budget_{24ULL << 20U};
-  std::map<std::string, std::unique_ptr<storage::ObjectStore>> stores_;
+  std::map<std::string, std::shared_ptr<storage::ObjectStore>> stores_;
+  Renewals renewals_;
 };
 
 // How many databases at a time, as asked for. VALUE_INVALID.

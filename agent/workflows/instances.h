@@ -34,9 +34,6 @@ class Instances {
  private:
   Result<datastore::ServerControl*> Server() const;
   Status CheckPrepare(const v1::PrepareInstanceRequest& request) const;
-  Status RunPrepare(operations::Running& running, const std::string& caller,
-                    const v1::PrepareInstanceRequest& request);
-  Status UndoPrepare(const OpContext& ctx);
   // What the server is made of: an empty data directory, or a backup.
   struct Origin {
     std::optional<Backups::Place> place;
@@ -44,6 +41,9 @@ class Instances {
     bool physical() const { return place && backup.manifest.method() == "physical"; }
     bool logical() const { return place && backup.manifest.method() != "physical"; }
   };
+  Status RunPrepare(operations::Running& running, const std::string& caller,
+                    const v1::PrepareInstanceRequest& request, const Origin& origin);
+  Status UndoPrepare(const OpContext& ctx);
   Result<Origin> FindOrigin(const OpContext& ctx, const v1::PrepareInstanceRequest& request) const;
   Status FillGeneration(const OpContext& ctx, const Origin& origin,
                         const os::Generation& generation);

@@ -44,14 +44,21 @@ Result<bool> CanLogIn(const OpContext& ctx, const Context& context, const UserId
 
 LogicalRestore::LogicalRestore(const Context& context, storage::ObjectStore& store,
                                std::string instance, stream::BufferBudget& budget,
-                               backup::OpenedBackup source, LogicalRestoreSpec spec, Save save)
+                               backup::OpenedBackup source, LogicalRestoreSpec spec, Save save,
+                               internal::RestorePlan plan)
     : context_(context),
       store_(store),
       budget_(budget),
       instance_(std::move(instance)),
       source_(std::move(source)),
       spec_(std::move(spec)),
-      save_(std::move(save)) {}
+      save_(std::move(save)),
+      finished_(plan.finished().begin(), plan.finished().end()),
+      plan_(std::move(plan)) {}
+
+bool LogicalRestore::IsFinished(const LogicalRestoreSpec::Target& target) const {
+  return finished_.contains(target.name);
+}
 
 Status LogicalRestore::Plan(const std::function<void(internal::RestorePlan&)>& change) {
   const std::lock_guard lock(mutex_);
@@ -63,6 +70,7 @@ Status LogicalRestore::CheckAbsent(const OpContext& ctx) {
   ASSIGN_OR_RETURN(datastore::DatabaseAdmin* const admin,
                    Require(context_.datastore.databases(), "database_admin", context_.datastore));
   for (const auto& target : spec_.targets) {
+    if (IsFinished(target)) continue;
     const Result<datastore::DatabaseInfo> there = admin->Get(ctx, target.name);
     if (there.ok()) {
       return Error(Code::kAlreadyExists, "DATABASE_EXISTS",
@@ -86,7 +94,9 @@ Status LogicalRestore::VerifyStream(const OpContext& ctx, const internal::Stream
 
 Status LogicalRestore::Verify(const OpContext& ctx) {
   std::vector<const internal::Stream*> streams;
-  for (const auto& target : spec_.targets) streams.push_back(&target.stream);
+  for (const auto& target : spec_.targets) {
+    if (!IsFinished(target)) streams.push_back(&target.stream);
+  }
   if (spec_.users) streams.push_back(&*spec_.users);
   std::uint64_t total = 0;
   for (const internal::Stream* stream : streams) total += stream->source_bytes();
@@ -113,6 +123,7 @@ Status LogicalRestore::LoadUsers(const OpContext& ctx, LoadUsersSpec spec) {
 
 Status LogicalRestore::LoadDatabase(const OpContext& ctx, std::size_t index) {
   const auto& target = spec_.targets[index];
+  if (IsFinished(target)) return Ok();
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine(context_));
   ctx.Say(fmt::format("database {} of {}: {}", index + 1, spec_.targets.size(), target.name));
   RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { plan.add_databases(target.name); }));
@@ -133,6 +144,7 @@ Status LogicalRestore::LoadDatabase(const OpContext& ctx, std::size_t index) {
   }
   if (!loaded.ok())
     return std::move(loaded).Wrap(fmt::format("unable to restore database '{}'", target.name));
+  RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { plan.add_finished(target.name); }));
   KillPoint("restore.loaded");
   return Ok();
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,12 @@ struct LogicalRestoreSpec {
 // everything is proven, then the first thing is made.
 class LogicalRestore {
  public:
-  // `save` is called with what is about to be made, before it is: any thread, one at a time.
+  // `save` is called with what is about to be made, before it is: any thread, one at a time. `plan`
+  // is where it begins: databases that it calls finished are left as they are.
   using Save = std::function<Status(const internal::RestorePlan&)>;
   LogicalRestore(const Context& context, storage::ObjectStore& store, std::string instance,
                  stream::BufferBudget& budget, backup::OpenedBackup source, LogicalRestoreSpec spec,
-                 Save save);
+                 Save save, internal::RestorePlan plan = {});
 
   // BACKUP_CORRUPT, DATABASE_EXISTS and the driver's. On failure the caller calls Undo with what
   // was saved last. `note` is told what was left out.
@@ -52,6 +54,7 @@ class LogicalRestore {
   Status LoadUsers(const OpContext& ctx, datastore::LoadUsersSpec spec);
   Status LoadDatabase(const OpContext& ctx, std::size_t index);
   Status LoadDatabases(const OpContext& ctx);
+  bool IsFinished(const LogicalRestoreSpec::Target& target) const;
   // Changes the plan and saves it.
   Status Plan(const std::function<void(internal::RestorePlan&)>& change);
 
@@ -63,6 +66,7 @@ class LogicalRestore {
   const LogicalRestoreSpec spec_;
   const Save save_;
 
+  const std::set<std::string> finished_;
   std::vector<datastore::UserId> made_users_;
 
   std::mutex mutex_;

@@ -120,10 +120,11 @@ Status Backups::RemoveOtherGenerations() {
 }
 
 Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
-                                 const backup::OpenedBackup& source) {
+                                 const backup::OpenedBackup& source,
+                                 internal::GenerationPlan plan) {
   const OpContext& ctx = running.ctx();
+  running.SetBackupId(source.manifest.id());
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> old, context_.volume.CurrentNumber());
-  internal::GenerationPlan plan;
   plan.set_old_generation(old.value_or(0));
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   KillPoint("restore_server.planned");
@@ -136,6 +137,27 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
   KillPoint("restore_server.settled");
   context_.monitor.Refresh();
   return Ok();
+}
+
+Status Backups::RestoreServerOrUndo(operations::Running& running,
+                                    const std::function<Status()>& restore) {
+  Status restored = restore();
+  if (!restored.ok()) {
+    ASSIGN_OR_RETURN(auto plan, Parse<internal::GenerationPlan>(running.plan()));
+    if (running.ctx().stop_reason() == StopReason::kShutdown && !plan.switching() &&
+        CanGoOn(plan.resumption())) {
+      running.LeaveForRecovery();
+      return restored;
+    }
+    plan.clear_resumption();
+    const Status saved = running.SavePlan(Serialise(plan));
+    if (!saved.ok()) running.AddNote("its plan could not be changed: " + saved.FullMessage());
+  }
+  const Status removed = RemoveOtherGenerations();
+  if (removed.ok()) return restored;
+  telemetry::LogError("restore.cleanup_failed", "files of a restore could not be removed", removed);
+  running.AddNote("files that are not needed could not be removed: " + removed.FullMessage());
+  return restored;
 }
 
 Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& place,
@@ -158,22 +180,17 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
             "if that is meant: replace_everything (`dbagentctl backup restore "
             "--replace-everything`)");
   }
-  ASSIGN_OR_RETURN(
-      const operations::Record record,
-      context_.operations.Submit(
-          {"backup.restore_server", {}, call.caller, request.request_id(), Serialise(request)},
-          [this, place, source](operations::Running& running) -> Status {
-            running.SetBackupId(source.manifest.id());
-            Status restored = RunRestoreServer(running, place, source);
-            const Status removed = RemoveOtherGenerations();
-            if (removed.ok()) return restored;
-            telemetry::LogError("restore.cleanup_failed", "files of a restore could not be removed",
-                                removed);
-            running.AddNote("files that are not needed could not be removed: " +
-                            removed.FullMessage());
-            return restored;
-          }));
-  return ToProto(record);
+  internal::GenerationPlan plan;
+  *plan.mutable_resumption() = ResumptionOf(place, request);
+  return Begin({"backup.restore_server",
+                {},
+                call.caller,
+                request.request_id(),
+                Serialise(WithoutCredentials(request))},
+               place, [this, place, source, plan](operations::Running& running) {
+                 return RestoreServerOrUndo(
+                     running, [&] { return RunRestoreServer(running, place, source, plan); });
+               });
 }
 
 // Before `switching` the running server was not touched. After it the new generation is whole and
@@ -183,6 +200,12 @@ Status Backups::RecoverRestoreServer(operations::Running& running) {
   ASSIGN_OR_RETURN(const auto plan, Parse<internal::GenerationPlan>(running.plan()));
   if (!plan.switching()) {
     RETURN_IF_ERROR(RemoveOtherGenerations());
+    if (CanGoOn(plan.resumption())) {
+      running.GoOnWith([this, plan](operations::Running& again) {
+        return RestoreServerOrUndo(again, [&] { return RestoreServerAgain(again, plan); });
+      });
+      return Ok();
+    }
     return Error(Code::kAborted, "INTERRUPTED",
                  "the agent was stopped while it restored; the server was not touched")
         .WithHint("restore again");
@@ -202,6 +225,18 @@ Status Backups::RecoverRestoreServer(operations::Running& running) {
                "the agent was stopped while it restored; the server did not run on the restored "
                "files and went back to those that it had: {}",
                why);
+}
+
+Status Backups::RestoreServerAgain(operations::Running& running, internal::GenerationPlan plan) {
+  plan.mutable_resumption()->set_lives(plan.resumption().lives() + 1);
+  running.AddNote("the server's files are written again from the beginning");
+  ASSIGN_OR_RETURN(const auto request,
+                   Parse<v1::RestoreBackupRequest>(plan.resumption().request()));
+  ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
+  ASSIGN_OR_RETURN(
+      const backup::OpenedBackup source,
+      OpenSource(running.ctx(), place, request.backup_id(), request.accept_unencrypted()));
+  return RunRestoreServer(running, place, source, plan);
 }
 
 }  // namespace dbagent::workflows

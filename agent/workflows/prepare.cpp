@@ -15,7 +15,10 @@ constexpr std::chrono::minutes kUndoBudget{2};
 
 // The request lives until the operation ends; its passwords are wiped then.
 std::shared_ptr<const v1::PrepareInstanceRequest> Keep(const v1::PrepareInstanceRequest& request) {
-  return {new v1::PrepareInstanceRequest(request), [](v1::PrepareInstanceRequest* kept) {
+  auto* const copy = new v1::PrepareInstanceRequest(request);
+  if (copy->has_from_backup())
+    *copy->mutable_from_backup() = WithoutCredentials(copy->from_backup());
+  return {copy, [](v1::PrepareInstanceRequest* kept) {
             for (v1::NewUser& user : *kept->mutable_users()) Wipe(*user.mutable_password());
             delete kept;
           }};
@@ -78,7 +81,7 @@ Result<Instances::Origin> Instances::FindOrigin(const OpContext& ctx,
                  "unable to prepare: from_backup names no instance")
         .WithHint("name the id of the instance that was backed up");
   }
-  ASSIGN_OR_RETURN(origin.place, backups_.Find(source.store(), source.instance_id()));
+  ASSIGN_OR_RETURN(origin.place, backups_.FindFor(source, source.instance_id()));
   ASSIGN_OR_RETURN(origin.backup, backups_.OpenSource(ctx, *origin.place, source.backup_id(),
                                                       source.accept_unencrypted()));
   if (origin.physical()) RETURN_IF_ERROR(backups_.PhysicalEngine().status());
@@ -136,7 +139,7 @@ Status Instances::CreateContents(const OpContext& ctx, const v1::PrepareInstance
 }
 
 Status Instances::RunPrepare(operations::Running& running, const std::string& caller,
-                             const v1::PrepareInstanceRequest& request) {
+                             const v1::PrepareInstanceRequest& request, const Origin& origin) {
   const OpContext& ctx = running.ctx();
   const auto part = [](std::string_view name, Status status) {
     return std::move(status).Wrap(fmt::format("part '{}'", name));
@@ -156,7 +159,6 @@ Status Instances::RunPrepare(operations::Running& running, const std::string& ca
       configurations_.Begin(ctx, {flavor, networks, plan.instance_id(), caller, running.id()})));
   KillPoint("prepare.configured");
 
-  ASSIGN_OR_RETURN(const Origin origin, FindOrigin(ctx, request));
   Result<os::Generation> generation = context_.host.MakeGeneration();
   if (!generation.ok()) return part("directories", std::move(generation).status());
   KillPoint("prepare.generation_made");
@@ -202,33 +204,33 @@ Result<v1::Operation> Instances::Prepare(const Call& call,
                                          const v1::PrepareInstanceRequest& request) {
   const auto kept = Keep(request);
   operations::Spec spec{
-      "instance.prepare", {}, call.caller, request.request_id(), Serialise(request)};
+      "instance.prepare", {}, call.caller, request.request_id(), Serialise(*kept)};
   // A repeated request is answered before the checks, which its success would fail.
-  Result<operations::Record> record = context_.operations.FindRequest(spec);
+  const Result<operations::Record> record = context_.operations.FindRequest(spec);
   if (!record.ok() && record.status().code() != Code::kNotFound) return record.status();
   if (record.ok()) return ToProto(*record);
   RETURN_IF_ERROR(CheckPrepare(request));
-  RETURN_IF_ERROR(FindOrigin(call.Reading(), request).status());
-  record = context_.operations.Submit(
-      spec, [this, kept, caller = call.caller](operations::Running& running) -> Status {
-        RETURN_IF_ERROR(CheckPrepare(*kept));  // again: now nobody else can prepare
-        context_.monitor.SetPreparing(true);
-        Status outcome = RunPrepare(running, caller, *kept);
-        if (!outcome.ok()) {
-          outcome = std::move(outcome).Wrap("unable to prepare the instance");
-          const Status undone = UndoPrepare(running.ctx().ForCleanup(kUndoBudget));
-          if (!undone.ok()) {
-            outcome = std::move(outcome).WithHint(fmt::format(
-                "undoing it failed too ({}); mend that, then restart the agent, which tries again",
-                undone.FullMessage()));
-          }
-        }
-        context_.monitor.SetPreparing(false);
-        return outcome;
-      });
+  ASSIGN_OR_RETURN(const Origin origin, FindOrigin(call.Reading(), request));
+  const operations::Body body = [this, kept, origin,
+                                 caller = call.caller](operations::Running& running) -> Status {
+    RETURN_IF_ERROR(CheckPrepare(*kept));  // again: now nobody else can prepare
+    context_.monitor.SetPreparing(true);
+    Status outcome = RunPrepare(running, caller, *kept, origin);
+    if (!outcome.ok()) {
+      outcome = std::move(outcome).Wrap("unable to prepare the instance");
+      const Status undone = UndoPrepare(running.ctx().ForCleanup(kUndoBudget));
+      if (!undone.ok()) {
+        outcome = std::move(outcome).WithHint(fmt::format(
+            "undoing it failed too ({}); mend that, then restart the agent, which tries again",
+            undone.FullMessage()));
+      }
+    }
+    context_.monitor.SetPreparing(false);
+    return outcome;
+  };
+  Result<v1::Operation> begun = backups_.Begin(spec, origin.place.value_or(Backups::Place{}), body);
   Wipe(spec.request);
-  if (!record.ok()) return record.status();
-  return ToProto(*record);
+  return begun;
 }
 
 void Instances::RegisterRecovery() {

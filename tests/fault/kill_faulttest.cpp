@@ -427,7 +427,8 @@ std::vector<Scenario> BackupScenarios() {
        },
        [](AgentProcess& agent, bool succeeded) {
          EXPECT_EQ(Exists(agent, "k-restored"), succeeded);
-       }},
+       },
+       false, "", /*goes_on=*/true},
       {"backup.restore_users",
        [=](AgentProcess& agent) {
          Create(agent, {"keep"});
@@ -448,7 +449,8 @@ std::vector<Scenario> BackupScenarios() {
          EXPECT_EQ(Exists(agent, "keep"), succeeded);
          EXPECT_EQ(UserExists(agent), succeeded);
          Create(agent, {"keep"});
-       }},
+       },
+       false, "", /*goes_on=*/true},
       {"backup.delete", take,
        [=](AgentProcess& agent) {
          v1::DeleteBackupRequest request;
@@ -571,7 +573,8 @@ std::vector<Scenario> PhysicalScenarios() {
          const auto numbers = agent.volume().Numbers();
          ASSERT_TRUE(numbers.ok()) << numbers.status().ToString();
          EXPECT_EQ(numbers->size(), 1U);
-       }},
+       },
+       false, "", /*goes_on=*/true},
   };
 }
 

@@ -50,7 +50,7 @@ class KeystoneStore : public testing::Test {
     settings.auth_url = Url();
     settings.user = "demo";
     settings.project = "demo";
-    settings.secret = GivenTo("demopw");
+    settings.given = GivenTo("demopw");
     settings.container = "keystone";
     settings.create = true;
     return settings;
@@ -58,8 +58,7 @@ class KeystoneStore : public testing::Test {
   static config::SwiftSettings ApplicationCredential() {
     config::SwiftSettings settings = Password();
     settings.auth = "keystone_application_credential";
-    settings.application_credential = keystone_->words().at(1);
-    settings.secret = GivenTo(keystone_->words().at(2));
+    settings.given = GivenTo(keystone_->words().at(2), keystone_->words().at(1));
     return settings;
   }
 
@@ -91,12 +90,12 @@ TEST_F(KeystoneStore, FindsTheStoreByRegionAndInterface) {
 
 TEST_F(KeystoneStore, RefusesWrongSecretsWithoutShowingThem) {
   config::SwiftSettings settings = Password();
-  settings.secret = GivenTo("wrong-password");
+  settings.given = GivenTo("wrong-password");
   const Status by_password = Open(settings)->Put(Ctx(), "o", AsBytes("x"));
   EXPECT_EQ(ReasonOf(by_password), "CREDENTIALS_REFUSED");
   EXPECT_EQ(by_password.ToString().find("wrong-password"), std::string::npos);
   settings = ApplicationCredential();
-  settings.secret = GivenTo("wrong-secret");
+  settings.given = GivenTo("wrong-secret", settings.given->Read().id);
   EXPECT_EQ(ReasonOf(Open(settings)->Put(Ctx(), "o", AsBytes("x"))), "CREDENTIALS_REFUSED");
 }
 
@@ -111,7 +110,7 @@ TEST_F(KeystoneStore, ATokenThatWasRevokedIsRefusedUntilThereIsAnother) {
   given.auth = "token";
   given.auth_url.clear();
   given.storage_url = token.storage_url;
-  given.secret = GivenTo(token.token.Reveal());
+  given.given = GivenTo(token.token.Reveal());
   const auto store = Open(given);
   ASSERT_OK(store->Replace(Ctx(), "o", AsBytes("x")));
   net::HttpClient client(http);
@@ -126,7 +125,7 @@ TEST_F(KeystoneStore, ATokenThatWasRevokedIsRefusedUntilThereIsAnother) {
   ASSERT_OK_AND_ASSIGN(const bool another, tokens.Renew(Ctx(), token.generation));
   EXPECT_TRUE(another);
   ASSERT_OK_AND_ASSIGN(const storage::SwiftToken next, tokens.Get(Ctx()));
-  given.secret.given->Renew(Secret(next.token.Reveal()));
+  given.given->Renew({"", Secret(next.token.Reveal()), {}});
   EXPECT_OK(store->Replace(Ctx(), "o", AsBytes("y")));
 }
 

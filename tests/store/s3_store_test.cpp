@@ -142,6 +142,8 @@ TEST_F(S3Store, KeysThatWereRotatedInTheirFileAreTakenWithoutARestart) {
   };
   write("old-secret");
   config::S3Settings settings = S3At(server_.url());
+  settings.given.reset();
+  settings.access_key = "id";
   settings.secret_key = {.file = directory / "secret"};
   const auto store = OpenS3(settings);
   ASSERT_OK(store->Put(Ctx(), "o", AsBytes("x")));
@@ -155,13 +157,13 @@ TEST_F(S3Store, KeysThatWereRotatedInTheirFileAreTakenWithoutARestart) {
 
 TEST_F(S3Store, ATemporaryTokenIsSentSignedAndRenewedWhenItExpired) {
   config::S3Settings settings = S3At(server_.url());
-  settings.session_token = GivenTo("first-token");
+  settings.given->Renew({"id", Secret("hunter2-secret"), Secret("first-token")});
   const auto store = OpenS3(settings);
   ASSERT_OK(store->Put(Ctx(), "o", AsBytes("x")));
   const HeardRequest first = server_.heard().back();
   EXPECT_EQ(first.headers.at("x-amz-security-token"), "first-token");
   EXPECT_NE(first.headers.at("authorization").find(";x-amz-security-token,"), std::string::npos);
-  settings.session_token.given->Renew(Secret("second-token"));
+  settings.given->Renew({"id", Secret("hunter2-secret"), Secret("second-token")});
   server_.Next(AnswerWith(400, {}, S3ErrorBody("ExpiredToken")));
   ASSERT_OK(store->Put(Ctx(), "p", AsBytes("x")));
   EXPECT_EQ(server_.heard().back().headers.at("x-amz-security-token"), "second-token");
@@ -176,6 +178,7 @@ TEST_F(S3Store, TheMachinesRoleGivesKeysByATokenOfTheMetadataService) {
             R"(","SecretAccessKey":"s","Token":"t","Expiration":"2999-01-01T00:00:00Z"})");
   };
   config::S3Settings settings = S3At(server_.url());
+  settings.given.reset();
   settings.credentials = "metadata";
   settings.metadata_endpoint = metadata.url();
   for (const char* id : {"one", "two"}) {
@@ -263,7 +266,7 @@ TEST(S3StoreAtSwift, ListsBelowAPrefixAndAfterAFolder) {
 
 TEST(S3StoreAtSwift, AWrongSecretIsRefusedAndNotShown) {
   config::StoreSettings settings = TheSwift().S3("any-bucket");
-  settings.s3.secret_key = GivenTo("wrong-secret");
+  settings.s3.given = GivenTo("wrong-secret", "test:tester");
   ASSERT_OK_AND_ASSIGN(const auto store, storage::OpenStore(settings));
   const Status replaced = store->Replace(Ctx(), "o", AsBytes("x"));
   EXPECT_EQ(ReasonOf(replaced), "CREDENTIALS_REFUSED") << replaced.ToString();

@@ -24,8 +24,7 @@ inline config::S3Settings S3At(const std::string& endpoint) {
   settings.endpoint = endpoint;
   settings.region = "here";
   settings.bucket = "place";
-  settings.access_key = "id";
-  settings.secret_key = GivenTo("hunter2-secret");
+  settings.given = GivenTo("hunter2-secret", "id");
   return settings;
 }
 inline config::SwiftSettings SwiftAt(const std::string& url) {
@@ -33,7 +32,7 @@ inline config::SwiftSettings SwiftAt(const std::string& url) {
   settings.auth = "token";
   settings.storage_url = url;
   settings.container = "place";
-  settings.secret = GivenTo("hunter2-token");
+  settings.given = GivenTo("hunter2-token");
   return settings;
 }
 inline std::unique_ptr<storage::ObjectStore> OpenS3(

@@ -35,7 +35,7 @@ TEST(SwiftStore, AGivenTokenThatWasRenewedIsTakenWhenTheOldOneIsRefused) {
   EXPECT_EQ(server.heard().back().headers.at("x-auth-token"), "hunter2-token");
   server.Next(AnswerWith(401));
   EXPECT_EQ(ReasonOf(store->Put(Ctx(), "p", AsBytes("x"))), "CREDENTIALS_REFUSED");
-  settings.secret.given->Renew(Secret("hunter3-token"));
+  settings.given->Renew({"", Secret("hunter3-token"), {}});
   server.Next(AnswerWith(401));
   ASSERT_OK(store->Put(Ctx(), "p", AsBytes("x")));
   EXPECT_EQ(server.heard().back().headers.at("x-auth-token"), "hunter3-token");
@@ -102,7 +102,7 @@ TEST(SwiftStore, AnIdentityServiceThatIsAwayIsWaitedFor) {
 
 TEST(SwiftStoreAtSwift, AWrongKeyIsRefusedAndNotShown) {
   config::StoreSettings settings = TheSwift().Swift("c");
-  settings.swift.secret = GivenTo("wrong-key");
+  settings.swift.given = GivenTo("wrong-key");
   ASSERT_OK_AND_ASSIGN(const auto store, storage::OpenStore(settings));
   const Status put = store->Put(Ctx(), "o", AsBytes("x"));
   EXPECT_EQ(ReasonOf(put), "CREDENTIALS_REFUSED");
@@ -113,7 +113,7 @@ TEST(SwiftStoreAtSwift, AWrongKeyIsRefusedAndNotShown) {
 TEST(SwiftStoreAtSwift, AUserWithoutRightsIsDenied) {
   config::StoreSettings settings = TheSwift().Swift("c");
   settings.swift.user = "test:reader";
-  settings.swift.secret = GivenTo("reading");
+  settings.swift.given = GivenTo("reading");
   ASSERT_OK_AND_ASSIGN(const auto store, storage::OpenStore(settings));
   EXPECT_EQ(ReasonOf(store->Put(Ctx(), "o", AsBytes("x"))), "PERMISSION_DENIED");
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "agent/base/result.h"
 #include "agent/config/store_settings.h"
 #include "tests/support/server_script.h"
 
@@ -11,6 +13,13 @@ namespace dbagent::tests {
 class SwiftServer {
  public:
   std::string url() const;  // http://127.0.0.1:port
+  // One of user test:tester, as TempAuth gives it, and where the account is.
+  struct Token {
+    std::string token, storage_url;
+  };
+  Result<Token> LogIn() const;
+  // All tokens that were given out are unknown from now on.
+  Status ForgetTokens() const;
   // Settings of a store there: its container or bucket, made by the first call when it is a Swift
   // container; short waits between tries.
   config::StoreSettings Swift(const std::string& container) const;
@@ -23,7 +32,8 @@ class SwiftServer {
 // Started at the first call, for all tests of the program.
 SwiftServer& TheSwift();
 
-// A secret that a test gives as a request would.
-config::SecretSource GivenTo(std::string_view value);
+// What a test gives as a request would.
+std::shared_ptr<config::GivenCredentials> GivenTo(std::string_view secret,
+                                                  std::string_view id = {});
 
 }  // namespace dbagent::tests

@@ -258,6 +258,35 @@ TEST_F(BackupLease, IsRefusedWhereOneIsThere) {
   EXPECT_EQ(ReasonOf(Lease::Take(ctx(), store_, Options(kLease, 1h))), "OBJECT_EXISTS");
 }
 
+// An earlier life's, that ended `ago` after its lease was renewed.
+TEST_F(BackupLease, OfAnEarlierLifeIsTakenOverWithinItsTimeAndAnHour) {
+  const auto write = [&](const std::string& operation, std::chrono::minutes ago, bool by_sweep) {
+    internal::InProgress marker;
+    marker.set_backup_id(backup_);
+    marker.set_operation_id(operation);
+    marker.set_found_by_sweep(by_sweep);
+    SetTime(now_ - ago + kLease, *marker.mutable_lease_until());
+    const Result<std::string> json = ToJson(marker);
+    ASSERT_OK(json);
+    ASSERT_OK(store_.Replace(ctx(), Object(backup_, kInProgressName), AsBytes(*json)));
+  };
+  const auto take = [&] { return ReasonOf(Lease::TakeOver(ctx(), store_, Options(kLease, 1h))); };
+  EXPECT_EQ(take(), "OK");  // nothing was written yet
+  EXPECT_GT(ReadTime(Marker().lease_until()), now_ + 9min);
+  write("operation", 60min, false);
+  EXPECT_EQ(take(), "OK");
+  EXPECT_GT(ReadTime(Marker().lease_until()), now_ + 9min);
+  write("operation", 75min, false);
+  EXPECT_EQ(take(), "BACKUP_LEASE_LOST");
+  write("another", 1min, false);
+  EXPECT_EQ(take(), "BACKUP_LEASE_LOST");
+  write("", 1min, true);
+  EXPECT_EQ(take(), "OK");
+  write("operation", 1min, false);
+  ASSERT_OK(store_.Put(ctx(), Object(backup_, kDeletingName), AsBytes("{}")));
+  EXPECT_EQ(take(), "BACKUP_LEASE_LOST");
+}
+
 TEST_F(BackupLease, ABackupThatIsBeingSweptWritesNoManifest) {
   ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(kLease, 1h)));
   ASSERT_OK(store_.Put(ctx(), Object(backup_, kDeletingName), AsBytes("{}\n")));

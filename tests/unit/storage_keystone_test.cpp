@@ -24,12 +24,11 @@ config::SwiftSettings Settings() {
   settings.project = "p";
   settings.user_domain = "Here";
   settings.project_domain = "default";
-  settings.application_credential = "id-1";
   return settings;
 }
 
 TEST(Keystone, AsksWithAPasswordForAProjectWhateverCharactersTheyHave) {
-  const Secret body = KeystoneRequest(Settings(), Secret("p\\a\"\n"));
+  const Secret body = KeystoneRequest(Settings(), "", Secret("p\\a\"\n"));
   ASSERT_OK_AND_ASSIGN(const auto json, ParseJson(AsBytes(body.Reveal()), "the test"));
   EXPECT_EQ(FindText(json, {"auth", "identity", "password", "user", "name"}), "us\"er");
   EXPECT_EQ(FindText(json, {"auth", "identity", "password", "user", "password"}), "p\\a\"\n");
@@ -41,7 +40,7 @@ TEST(Keystone, AsksWithAPasswordForAProjectWhateverCharactersTheyHave) {
 TEST(Keystone, AsksWithAnApplicationCredentialWithoutAScope) {
   config::SwiftSettings settings = Settings();
   settings.auth = "keystone_application_credential";
-  const Secret body = KeystoneRequest(settings, Secret("s3cret"));
+  const Secret body = KeystoneRequest(settings, "id-1", Secret("s3cret"));
   EXPECT_EQ(body.Reveal(), R"({"auth":{"identity":{"methods":["application_credential"],)"
                            R"("application_credential":{"id":"id-1","secret":"s3cret"}}}})");
 }
