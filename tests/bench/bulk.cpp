@@ -8,16 +8,16 @@
 
 namespace dbagent::tests {
 
-void MakeBulk(AgentProcess& agent) {
+void MakeBulk(AgentProcess& agent, const std::string& database) {
   const auto session = BareSession(agent);
-  Ask(*session, "DROP DATABASE IF EXISTS bulk");
-  Ask(*session, "CREATE DATABASE bulk");
-  const auto inside = BareSession(agent, "bulk");
+  Ask(*session, "DROP DATABASE IF EXISTS " + database);
+  Ask(*session, "CREATE DATABASE " + database);
+  const auto inside = BareSession(agent, database);
   Ask(*inside, "CREATE TABLE bulk (id INT PRIMARY KEY, payload VARCHAR(300))");
 }
 
-void AddBulkRows(AgentProcess& agent, int first) {
-  const auto session = BareSession(agent, "bulk");
+void AddBulkRows(AgentProcess& agent, int first, const std::string& database) {
+  const auto session = BareSession(agent, database);
   const std::string payload =
       "CONCAT(SHA2({0}, 256), SHA2({0} + 1, 256), SHA2({0} + 2, 256), REPEAT('x', {0} % 64))";
   if (TheTraits().kind == "postgresql") {
@@ -46,7 +46,23 @@ void Shell(const std::string& command) {
   ASSERT_EQ(std::system(("exec bash -c 'set -o pipefail; " + command + "'").c_str()), 0) << command;
 }
 
-// What copies the server without us, on its standard output; empty where there is none.
+PlainTools ToolsFor(AgentProcess& agent) {
+  const ServerTraits& traits = TheTraits();
+  const std::string run = agent.run_directory().native();
+  if (traits.kind == "postgresql") {
+    const std::string bin = traits.programs.empty() ? "" : traits.programs.native() + "/";
+    const std::string where = fmt::format(" -h {} -p {} -d ", run, agent.port());
+    return {bin + "pg_dump" + where, bin + "psql -X -q -v ON_ERROR_STOP=1" + where};
+  }
+  const std::string bin = traits.programs.empty() ? "" : traits.programs.native() + "/bin/";
+  const bool mariadb = traits.name == "mariadb";
+  const std::string where = fmt::format(" --no-defaults --socket={}/mysql.sock ", run);
+  const std::string dump = mariadb ? "mariadb-dump" : "mysqldump";
+  return {bin + dump + where + "--single-transaction --quick " +
+              (mariadb ? "" : "--set-gtid-purged=OFF --no-tablespaces "),
+          bin + (mariadb ? "mariadb" : "mysql") + where};
+}
+
 std::string PlainCopy(AgentProcess& agent) {
   const std::string run = agent.run_directory().native();
   if (TheTraits().kind == "postgresql") {

@@ -38,26 +38,6 @@ void Fill(AgentProcess& agent) {
   }
 }
 
-struct PlainTools {
-  std::string dump, load;  // followed by the database
-};
-PlainTools ToolsFor(AgentProcess& agent) {
-  const ServerTraits& traits = TheTraits();
-  const std::string run = agent.run_directory().native();
-  if (traits.kind == "postgresql") {
-    const std::string bin = traits.programs.empty() ? "" : traits.programs.native() + "/";
-    const std::string where = fmt::format(" -h {} -p {} -d ", run, agent.port());
-    return {bin + "pg_dump" + where, bin + "psql -X -q -v ON_ERROR_STOP=1" + where};
-  }
-  const std::string bin = traits.programs.empty() ? "" : traits.programs.native() + "/bin/";
-  const bool mariadb = traits.name == "mariadb";
-  const std::string where = fmt::format(" --no-defaults --socket={}/mysql.sock ", run);
-  const std::string dump = mariadb ? "mariadb-dump" : "mysqldump";
-  return {bin + dump + where + "--single-transaction --quick " +
-              (mariadb ? "" : "--set-gtid-purged=OFF --no-tablespaces "),
-          bin + (mariadb ? "mariadb" : "mysql") + where};
-}
-
 std::string NewestBackup(AgentProcess& agent, double& megabytes) {
   v1::ListBackupsResponse list;
   Call<v1::BackupService>(agent, &v1::BackupService::Stub::List, v1::ListBackupsRequest(), list);

@@ -2,79 +2,12 @@
 // and the time beside the plain tools.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <fstream>
-#include <sstream>
-#include <thread>
-
-#include "agent/os/files.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/bulk.h"
+#include "tests/bench/memory_watch.h"
 
 namespace dbagent::tests {
 namespace {
-
-constexpr double kMiB = 1024;  // in the kB of /proc
-
-double StatusKilobytes(const std::string& pid, const std::string& field) {
-  std::ifstream file("/proc/" + pid + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(field + ":")) return std::stod(line.substr(field.size() + 1));
-  }
-  return 0;
-}
-
-std::string Parent(const std::string& pid) {
-  std::ifstream file("/proc/" + pid + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("PPid:")) return line.substr(line.find_last_of("\t ") + 1);
-  }
-  return "";
-}
-
-// The largest resident memory of the agent, and of the agent with the tools that it runs, seen
-// while it lives; the server is not counted.
-class MemoryWatch {
- public:
-  explicit MemoryWatch(AgentProcess& agent)
-      : agent_(std::to_string(agent.pid())), thread_([this] {
-          while (!stop_) {
-            Look();
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-          }
-        }) {}
-  ~MemoryWatch() { Stop(); }
-  std::string Stop() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-    return fmt::format("{:.0f} MiB, with tools {:.0f}", own_ / kMiB, all_ / kMiB);
-  }
-
- private:
-  void Look() {
-    const double own = StatusKilobytes(agent_, "VmRSS");
-    double all = own;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const std::string pid = entry.path().filename();
-      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-      if (Parent(pid) == agent_ && !IsServer(pid)) all += StatusKilobytes(pid, "VmRSS");
-    }
-    own_ = std::max(own_, own);
-    all_ = std::max(all_, all);
-  }
-  // A restore starts another one.
-  static bool IsServer(const std::string& pid) {
-    std::ifstream file("/proc/" + pid + "/comm");
-    std::string name;
-    std::getline(file, name);
-    return name == "mariadbd" || name == "mysqld" || name == "postgres";
-  }
-
-  const std::string agent_;
-  std::atomic<bool> stop_ = false;
-  double own_ = 0, all_ = 0;
-  std::thread thread_;
-};
 
 void Measure(AgentProcess& agent) {
   const std::string ctl =

@@ -3,88 +3,11 @@
 // on disk.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
-
-#include "agent/os/files.h"
-#include "tests/bench/bench.h"
-#include "tests/bench/bulk.h"
+#include "tests/bench/speed.h"
 #include "tests/support/swift_server.h"
 
 namespace dbagent::tests {
 namespace {
-
-int Pairs() {
-  const char* pairs = std::getenv("DBAGENT_BENCH_PAIRS");
-  return pairs == nullptr ? 5 : std::max(1, std::atoi(pairs));
-}
-
-// The two sides in turn, and then the ratio of each pair: noise of the machine hits both.
-void Compare(const std::string& what, const std::function<void()>& ours, const std::string& name,
-             const std::function<void()>& beside) {
-  Samples our_times, their_times;
-  std::vector<double> ratios;
-  for (int i = 0; i < Pairs(); ++i) {
-    Samples ours_now, theirs_now;
-    if (i % 2 == 0) theirs_now.Time(beside);
-    ours_now.Time(ours);
-    if (i % 2 != 0) theirs_now.Time(beside);
-    ratios.push_back(ours_now.Median() / theirs_now.Median());
-    our_times.Merge(ours_now);
-    their_times.Merge(theirs_now);
-  }
-  std::sort(ratios.begin(), ratios.end());
-  Report(what, our_times.ToString(),
-         fmt::format("x {:.2f} ({:.2f} to {:.2f}) {}: {}", ratios[ratios.size() / 2],
-                     ratios.front(), ratios.back(), name, their_times.ToString()));
-}
-
-class Speed : public testing::Test {
- protected:
-  void Begin(bool encrypted) {
-    agent_.Stop();
-    const Status key =
-        os::WriteFileAtomic(agent_.home() / "key", std::string(64, 'a') + "\n", 0600);
-    ASSERT_TRUE(key.ok()) << key.ToString();
-    agent_.more_settings =
-        std::string("default_store: local\n") +
-        (encrypted ? "encryption: {keys: [{id: k, key: {file: " + (agent_.home() / "key").native() +
-                         "}}]}\n"
-                   : "");
-    agent_.Start();
-    ASSERT_TRUE(agent_.BecomesHealthy());
-  }
-  void SetUp() override {
-    agent_.Start();
-    Prepare(agent_, 0, 0);
-    FillBulk(agent_, 5);
-    if (TheTraits().kind == "postgresql") {
-      // a copy that takes long must find its log at the end
-      const auto session = BareSession(agent_);
-      Ask(*session, "ALTER SYSTEM SET wal_keep_size = '4GB'");
-      Ask(*session, "SELECT pg_reload_conf()");
-    }
-  }
-  std::string Ctl(const std::string& arguments) {
-    return DBAGENT_BINARY_DIR "/agent/dbagentctl --socket " + agent_.socket().native() + " " +
-           arguments + " >/dev/null 2>&1";
-  }
-  void Backup(const std::string& arguments) { Shell(Ctl("backup create " + arguments)); }
-  void DeleteAll() {
-    v1::ListBackupsResponse list;
-    Call<v1::BackupService>(agent_, &v1::BackupService::Stub::List, v1::ListBackupsRequest(), list);
-    for (const v1::Backup& backup : list.backups()) Shell(Ctl("backup delete " + backup.id()));
-  }
-  v1::Backup Newest() {
-    v1::ListBackupsResponse list;
-    Call<v1::BackupService>(agent_, &v1::BackupService::Stub::List, v1::ListBackupsRequest(), list);
-    if (list.backups().empty()) throw std::runtime_error("there is no backup");
-    return list.backups(0);
-  }
-  std::string Home(const std::string& name) { return (agent_.home() / name).native(); }
-
-  AgentProcess agent_;
-};
 
 TEST_F(Speed, Physical) {
   const std::string copy = PlainCopy(agent_);
@@ -160,14 +83,7 @@ TEST_F(Speed, ToObjectStores) {
   const std::string copy = PlainCopy(agent_);
   if (copy.empty()) return;
   const std::string url = TheSwift().url();
-  const Status key = os::WriteFileAtomic(agent_.home() / "swift.key", "testing\n", 0600);
-  ASSERT_TRUE(key.ok()) << key.ToString();
-  agent_.more_stores = fmt::format(
-      ", {{name: swift, kind: swift, container: bench, create: true, auth: tempauth, auth_url: "
-      "'{0}/auth/v1.0', user: 'test:tester', key: {{file: {1}}}}}, {{name: s3, kind: s3, "
-      "endpoint: '{0}', region: us-east-1, bucket: bench, access_key: 'test:tester', secret_key: "
-      "{{file: {1}}}}}",
-      url, Home("swift.key"));
+  AddObjectStores(url);
   Begin(true);
   Backup("--physical");
   const std::string chunks =
