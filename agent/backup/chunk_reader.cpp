@@ -6,9 +6,28 @@
 namespace dbagent::backup {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 class Nowhere : public stream::Sink {
  public:
   Status Write(const OpContext& ctx, Bytes) override { return ctx.Poll(); }
+};
+
+// How long whoever takes the bytes lets their maker wait.
+class TimedSink : public stream::Sink {
+ public:
+  explicit TimedSink(stream::Sink& inner) : inner_(inner) {}
+  Status Write(const OpContext& ctx, Bytes data) override {
+    const SteadyTime begun = Clock::now();
+    Status written = inner_.Write(ctx, data);
+    spent_ += Clock::now() - begun;
+    return written;
+  }
+  SteadyTime::duration spent() const { return spent_; }
+
+ private:
+  stream::Sink& inner_;
+  SteadyTime::duration spent_{0};
 };
 
 // A chunk is ended by the frame with which it has the wanted size.
@@ -25,9 +44,8 @@ Status CorruptObject(const std::string& object, std::string_view why) {
       .WithHint("this backup cannot be restored; take another one, and look at the store");
 }
 
-ChunkReader::ChunkReader(storage::ObjectStore& store, stream::BufferBudget& budget,
-                         std::string folder, std::optional<StreamCipher> cipher)
-    : store_(store), budget_(budget), folder_(std::move(folder)), cipher_(std::move(cipher)) {}
+ChunkReader::ChunkReader(ReadFlow& flow, std::string folder, std::optional<StreamCipher> cipher)
+    : flow_(flow), folder_(std::move(folder)), cipher_(std::move(cipher)) {}
 
 Result<stream::BufferBudget::Share> ChunkReader::Reserve(const OpContext& ctx,
                                                          const internal::Chunk& chunk,
@@ -35,7 +53,7 @@ Result<stream::BufferBudget::Share> ChunkReader::Reserve(const OpContext& ctx,
   // a chunk larger than any that is ever written is not one; that also keeps memory bounded
   if (chunk.stored_bytes() > LargestStored())
     return CorruptObject(folder_ + chunk.object(), "is said to be larger than a chunk can be");
-  return budget_.Take(ctx, chunk.stored_bytes() + spare);
+  return flow_.Reserve(ctx, chunk.stored_bytes(), spare);
 }
 
 Status ChunkReader::Read(const OpContext& ctx, const PlacedChunk& placed, stream::Sink& sink) {
@@ -47,13 +65,15 @@ Status ChunkReader::ReadReserved(const OpContext& ctx, const PlacedChunk& placed
                                  stream::Sink& sink) {
   const internal::Chunk& chunk = placed.chunk;
   const std::string object = folder_ + chunk.object();
-  Result<std::vector<std::byte>> stored = store_.Get(ctx, object, chunk.stored_bytes());
+  Result<std::vector<std::byte>> stored = flow_.Download(ctx, object, chunk.stored_bytes());
   if (!stored.ok()) {
     if (stored.status().reason() == "OBJECT_NOT_FOUND") return CorruptObject(object, "is missing");
     if (stored.status().reason() == "OBJECT_TOO_LARGE")
       return CorruptObject(object, "is longer than the manifest says");
     return stored.status();
   }
+  const SteadyTime downloaded = Clock::now();
+  flow_.check().Take(stored->size(), {});
   if (stored->size() != chunk.stored_bytes())
     return CorruptObject(object, "is shorter than the manifest says");
   if (stream::Sha256Hex(*stored) != chunk.sha256())
@@ -64,7 +84,12 @@ Status ChunkReader::ReadReserved(const OpContext& ctx, const PlacedChunk& placed
     if (!opened.ok()) return CorruptObject(object, "was altered: " + opened.status().message());
     frames = *opened;
   }
-  const Result<std::uint64_t> bytes = decompressor_.Decompress(ctx, frames, sink);
+  const SteadyTime checked = Clock::now();
+  flow_.check().Worked(checked - downloaded);
+  TimedSink timed(sink);
+  const Result<std::uint64_t> bytes = decompressor_.Decompress(ctx, frames, timed);
+  flow_.decompress().Take(frames.size(), timed.spent());
+  flow_.decompress().Worked(Clock::now() - checked - timed.spent());
   if (!bytes.ok()) {
     if (bytes.status().reason() == "FRAME_CORRUPT")
       return CorruptObject(object, bytes.status().message());

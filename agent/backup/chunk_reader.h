@@ -4,8 +4,7 @@
 
 #include "agent/backup/chunk_cursor.h"
 #include "agent/backup/cipher.h"
-#include "agent/storage/object_store.h"
-#include "agent/stream/buffer_budget.h"
+#include "agent/backup/read_flow.h"
 #include "agent/stream/stream.h"
 #include "agent/stream/zstd_frame.h"
 
@@ -16,10 +15,10 @@ namespace dbagent::backup {
 // or not in its place. One thread at a time.
 class ChunkReader {
  public:
-  ChunkReader(storage::ObjectStore& store, stream::BufferBudget& budget, std::string folder,
-              std::optional<StreamCipher> cipher);
+  // `flow` outlives this.
+  ChunkReader(ReadFlow& flow, std::string folder, std::optional<StreamCipher> cipher);
 
-  // Takes the memory that reading it needs, `spare` bytes more.
+  // Waits for the rate, then takes the memory that reading it needs, `spare` bytes more.
   Result<stream::BufferBudget::Share> Reserve(const OpContext& ctx, const internal::Chunk& chunk,
                                               std::uint64_t spare = 0);
   // The source bytes of a chunk into `sink`.
@@ -30,8 +29,7 @@ class ChunkReader {
   Status Verify(const OpContext& ctx, const PlacedChunk& placed);
 
  private:
-  storage::ObjectStore& store_;
-  stream::BufferBudget& budget_;
+  ReadFlow& flow_;
   const std::string folder_;
   const std::optional<StreamCipher> cipher_;
   stream::FrameDecompressor decompressor_;

@@ -87,7 +87,8 @@ Status ChunkWriter::Write(const OpContext& ctx, Bytes data) {
     if (current_->bytes.room() == 0) SubmitFrame();
   }
   bytes_taken_ += size;
-  pipeline_.SourceWaited(size, for_room, passed - begun);
+  pipeline_.SourceGave(size, begun - asked_, for_room, passed - begun);
+  asked_ = Clock::now();
   return Ok();
 }
 
@@ -180,7 +181,8 @@ Result<internal::Chunk> ChunkWriter::StoreChunk(Chunk& chunk) {
   }
   stored.set_stored_bytes(bytes.size());
   stored.set_sha256(stream::Sha256Hex(bytes.bytes()));
-  RETURN_IF_ERROR(pipeline_.store().Put(ctx_, options_.folder + stored.object(), bytes.bytes()));
+  RETURN_IF_ERROR(pipeline_.store().Put(ctx_, options_.folder + stored.object(),
+                                        {bytes.bytes(), stored.sha256()}));
   KillPoint("backup.chunk_stored");
   return stored;
 }
@@ -196,7 +198,8 @@ Status ChunkWriter::WriteIndex(const OpContext& ctx, internal::Index index) {
   ref.set_object(IndexName(options_.stream, attempt_,
                            static_cast<std::uint64_t>(written_.indexes_size() - 1)));
   ref.set_sha256(stream::Sha256Hex(AsBytes(json)));
-  RETURN_IF_ERROR(pipeline_.store().Put(ctx, options_.folder + ref.object(), AsBytes(json)));
+  RETURN_IF_ERROR(
+      pipeline_.store().Put(ctx, options_.folder + ref.object(), {AsBytes(json), ref.sha256()}));
   KillPoint("backup.index_stored");
   return Ok();
 }

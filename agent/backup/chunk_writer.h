@@ -77,6 +77,7 @@ class ChunkWriter : public stream::Sink {
   const std::string attempt_;
   std::optional<StreamCipher> cipher_;
 
+  SteadyTime asked_ = std::chrono::steady_clock::now();  // since when the source may give more
   std::optional<Frame> current_;
   std::uint64_t frames_submitted_ = 0, bytes_taken_ = 0;
   internal::Stream written_;  // what of the stream stands in indexes

@@ -76,7 +76,8 @@ class LeasedStore : public storage::ObjectStore {
  public:
   LeasedStore(storage::ObjectStore& store, const Lease& lease) : store_(store), lease_(lease) {}
 
-  Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
+  Status Put(const OpContext& ctx, const std::string& name,
+             const storage::Content& content) override {
     RETURN_IF_ERROR(lease_.Check());
     return store_.Put(ctx, name, content);
   }

@@ -50,21 +50,16 @@ std::uint64_t Pipeline::ChunkBytes(std::uint64_t number) const {
   return std::min({kFirstChunkBytes << doublings, kLargestChunkBytes, most});
 }
 
-void Pipeline::SourceWaited(std::uint64_t bytes, SteadyTime::duration for_room,
-                            SteadyTime::duration for_rate) {
-  source_bytes_ += bytes;
+void Pipeline::SourceGave(std::uint64_t bytes, SteadyTime::duration busy,
+                          SteadyTime::duration for_room, SteadyTime::duration for_rate) {
+  source_.Worked(busy);
+  source_.Take(bytes, for_room + for_rate);
   waited_for_room_ += std::chrono::nanoseconds(for_room).count();
   waited_for_rate_ += std::chrono::nanoseconds(for_rate).count();
 }
 
 std::vector<StageFigures> Pipeline::Figures() const {
-  StageFigures source;
-  source.name = "source";
-  source.threads = 1;
-  source.bytes = source_bytes_;
-  source.waited = std::chrono::nanoseconds(waited_for_room_ + waited_for_rate_);
-  source.busy = std::chrono::steady_clock::now() - begun_ - source.waited;
-  return {source, compress_.figures(), upload_.figures()};
+  return {source_.figures(), compress_.figures(), upload_.figures()};
 }
 
 std::string Pipeline::Bottleneck() const {

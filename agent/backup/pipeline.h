@@ -41,9 +41,9 @@ class Pipeline {
   // How many bytes chunk `number` of one of `streams` streams at a time should have.
   std::uint64_t ChunkBytes(std::uint64_t number) const;
 
-  // Time in which the source's bytes waited for room, for the rate.
-  void SourceWaited(std::uint64_t bytes, SteadyTime::duration for_room,
-                    SteadyTime::duration for_rate);
+  // The source gave bytes after so long, and then waited for room, for the rate.
+  void SourceGave(std::uint64_t bytes, SteadyTime::duration busy, SteadyTime::duration for_room,
+                  SteadyTime::duration for_rate);
 
   std::vector<StageFigures> Figures() const;
   // Which stage the others waited for: `source`, `rate`, `compress` or `upload`.
@@ -55,7 +55,7 @@ class Pipeline {
   RateLimit& rate_;
   const PipelineOptions options_;
   const SteadyTime begun_ = std::chrono::steady_clock::now();
-  std::atomic<std::uint64_t> source_bytes_ = 0;
+  stream::StageAccount source_{"source", 1};
   std::atomic<std::int64_t> waited_for_room_ = 0, waited_for_rate_ = 0;  // nanoseconds
   std::atomic<int> level_;
   std::atomic<unsigned> frames_ = 0;

@@ -14,6 +14,7 @@
 namespace dbagent::backup {
 namespace {
 
+constexpr std::size_t kRemovedAtOnce = 1000;  // names held meanwhile
 constexpr std::string_view kDigestLine = "sha256 ", kSealLine = "hmac-sha256 ";
 constexpr std::uint32_t kOldestFormat = 1;
 constexpr std::size_t kVerificationsKept = 10;
@@ -172,14 +173,21 @@ Result<std::vector<std::string>> Repository::Folders(const OpContext& ctx) {
 
 Status Repository::RemoveBelow(const OpContext& ctx, const std::string& folder, Removed& removed) {
   const std::string markers[] = {folder + kInProgressName, folder + kDeletingName};
-  return ListAll(store_, ctx, folder, [&](const storage::Listed& listed) -> Status {
+  std::vector<std::string> names;
+  const auto remove = [&]() -> Status {
+    RETURN_IF_ERROR(store_.RemoveAll(ctx, names));
+    removed.objects += names.size();
+    names.clear();
+    return Ok();
+  };
+  RETURN_IF_ERROR(ListAll(store_, ctx, folder, [&](const storage::Listed& listed) -> Status {
     if (listed.folder()) return RemoveBelow(ctx, listed.name, removed);
     if (listed.name == markers[0] || listed.name == markers[1]) return Ok();  // the last to go
-    RETURN_IF_ERROR(store_.Remove(ctx, listed.name));
-    ++removed.objects;
+    names.push_back(listed.name);
     removed.bytes += listed.bytes;
-    return Ok();
-  });
+    return names.size() < kRemovedAtOnce ? Ok() : remove();
+  }));
+  return remove();
 }
 
 Result<Removed> Repository::RemoveOtherAttempts(const OpContext& ctx,

@@ -8,7 +8,6 @@
 namespace dbagent::backup {
 namespace {
 
-constexpr unsigned kThreads = 3;
 constexpr std::size_t kPieceBytes = 1U << 20U;
 constexpr std::size_t kPiecesAhead = 2;  // of a chunk
 // Those ahead, the one being filled and the one being read.
@@ -58,20 +57,18 @@ class StreamSource::Pieces : public stream::Sink {
   stream::Buffer piece_;
 };
 
-StreamSource::StreamSource(const OpContext& ctx, storage::ObjectStore& store,
-                           stream::BufferBudget& budget, const What& what)
+StreamSource::StreamSource(const OpContext& ctx, ReadFlow& flow, const What& what)
     : outer_(ctx),
       ctx_(ctx.WithStop(stop_)),
       pass_on_(ctx.stop(), [this] { stop_->RequestStop(outer_.stop_reason()); }),
-      store_(store),
-      budget_(budget),
-      repository_(store, what.instance),
+      flow_(flow),
+      repository_(flow.store(), what.instance),
       folder_(repository_.Folder(what.backup.manifest.id())),
       cipher_(what.backup.cipher
                   ? std::optional(what.backup.cipher->ForStream(what.stream.attempt()))
                   : std::nullopt),
       cursor_(repository_, what.backup.manifest.id(), what.stream) {
-  for (unsigned i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Work(); });
+  for (unsigned i = 0; i < ReadFlow::kThreads; ++i) threads_.emplace_back([this] { Work(); });
 }
 
 StreamSource::~StreamSource() {
@@ -80,7 +77,7 @@ StreamSource::~StreamSource() {
 }
 
 void StreamSource::Work() {
-  ChunkReader reader(store_, budget_, folder_, cipher_);
+  ChunkReader reader(flow_, folder_, cipher_);
   while (const std::shared_ptr<Slot> slot = TakeNext(reader)) {
     Pieces pieces(*this, *slot);
     Status read = reader.ReadReserved(ctx_, slot->chunk, pieces);
@@ -148,7 +145,12 @@ Result<bool> StreamSource::NextPiece(const OpContext& ctx) {
 
 Result<std::size_t> StreamSource::Read(const OpContext& ctx, std::span<std::byte> buffer) {
   if (at_ == piece_.size()) {
+    const SteadyTime asked = std::chrono::steady_clock::now();
+    flow_.target().Worked(asked - given_);
     ASSIGN_OR_RETURN(const bool more, NextPiece(ctx));
+    given_ = std::chrono::steady_clock::now();
+    flow_.target().Take(piece_.size(), given_ - asked);
+    ctx.ShowStages(flow_.Figures());
     if (!more) return std::size_t{0};
   }
   const Bytes part = piece_.bytes().subspan(at_, std::min(buffer.size(), piece_.size() - at_));

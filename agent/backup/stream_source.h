@@ -23,8 +23,8 @@ class StreamSource : public stream::Source {
     const OpenedBackup& backup;  // copied from
     const internal::Stream& stream;
   };
-  StreamSource(const OpContext& ctx, storage::ObjectStore& store, stream::BufferBudget& budget,
-               const What& what);
+  // `flow` outlives this.
+  StreamSource(const OpContext& ctx, ReadFlow& flow, const What& what);
   ~StreamSource() override;
 
   Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) override;
@@ -39,8 +39,7 @@ class StreamSource : public stream::Source {
   const std::shared_ptr<StopSwitch> stop_ = std::make_shared<StopSwitch>();
   const OpContext outer_, ctx_;
   const std::stop_callback<std::function<void()>> pass_on_;
-  storage::ObjectStore& store_;
-  stream::BufferBudget& budget_;
+  ReadFlow& flow_;
   Repository repository_;
   const std::string folder_;
   const std::optional<StreamCipher> cipher_;
@@ -55,6 +54,7 @@ class StreamSource : public stream::Source {
   bool at_end_ = false;                      // no more slots will come
   stream::Buffer piece_;                     // being read
   std::size_t at_ = 0;
+  SteadyTime given_ = std::chrono::steady_clock::now();  // since when the target has what it asked
   std::vector<std::thread> threads_;
 };
 

@@ -13,19 +13,13 @@
 namespace dbagent::backup {
 namespace {
 
-constexpr unsigned kThreads = 3;
 constexpr int kBadKept = 1000, kBadTold = 10;
 
 class Verifier {
  public:
-  Verifier(const OpContext& ctx, storage::ObjectStore& store, stream::BufferBudget& budget,
-           const KeyRing& ring, const std::string& instance, const std::string& backup)
-      : ctx_(ctx),
-        store_(store),
-        budget_(budget),
-        ring_(ring),
-        repository_(store, instance),
-        backup_(backup) {}
+  Verifier(const OpContext& ctx, ReadFlow& flow, const KeyRing& ring, const std::string& instance,
+           const std::string& backup)
+      : ctx_(ctx), flow_(flow), ring_(ring), repository_(flow.store(), instance), backup_(backup) {}
 
   Result<internal::Verification> Run() {
     SetTime(std::chrono::system_clock::now(), *found_.mutable_start_time());
@@ -79,11 +73,11 @@ class Verifier {
 
   Status LookAtChunks(const internal::Stream& stream, const std::vector<PlacedChunk>& chunks) {
     std::atomic<std::size_t> next = 0;
-    const std::size_t threads = std::min<std::size_t>(kThreads, chunks.size());
+    const std::size_t threads = std::min<std::size_t>(ReadFlow::kThreads, chunks.size());
     return ForEachParallel(
         ctx_, threads, threads, [&](const OpContext& ctx, std::size_t) -> Status {
           ChunkReader reader(
-              store_, budget_, repository_.Folder(backup_),
+              flow_, repository_.Folder(backup_),
               cipher_ ? std::optional(cipher_->ForStream(stream.attempt())) : std::nullopt);
           for (std::size_t at = next++; at < chunks.size(); at = next++) {
             const internal::Chunk& chunk = chunks[at].chunk;
@@ -93,6 +87,7 @@ class Verifier {
             } else {
               RETURN_IF_ERROR(Judge(repository_.Folder(backup_) + chunk.object(), read));
             }
+            ctx.ShowStages(flow_.Figures());
             ctx.AddBytes(chunk.stored_bytes());
             KillPoint("backup.verify.chunk");
           }
@@ -133,8 +128,7 @@ class Verifier {
   }
 
   const OpContext& ctx_;
-  storage::ObjectStore& store_;
-  stream::BufferBudget& budget_;
+  ReadFlow& flow_;
   const KeyRing& ring_;
   Repository repository_;
   const std::string backup_;
@@ -179,11 +173,9 @@ Status OfRestore(const internal::Verification& verification, const std::string& 
 
 }  // namespace
 
-Result<internal::Verification> Verify(const OpContext& ctx, storage::ObjectStore& store,
-                                      stream::BufferBudget& budget, const KeyRing& ring,
+Result<internal::Verification> Verify(const OpContext& ctx, ReadFlow& flow, const KeyRing& ring,
                                       const std::string& instance, const std::string& backup) {
-  ASSIGN_OR_RETURN(internal::Verification found,
-                   Verifier(ctx, store, budget, ring, instance, backup).Run());
+  ASSIGN_OR_RETURN(internal::Verification found, Verifier(ctx, flow, ring, instance, backup).Run());
   // threads finish in any order; the report is the same for the same backup
   std::sort(found.mutable_bad()->begin(), found.mutable_bad()->end(),
             [](const auto& a, const auto& b) { return a.object() < b.object(); });

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "agent/backup/read_flow.h"
 #include "agent/backup/repository.h"
-#include "agent/stream/buffer_budget.h"
 
 namespace dbagent::backup {
 
@@ -9,8 +9,7 @@ namespace dbagent::backup {
 // hashed and decompressed to nowhere by one of several threads. Answers what it found; bad objects
 // are no error here. BACKUP_NOT_FOUND, BACKUP_FORMAT_UNKNOWN, KEY_MISSING, KEY_WRONG, what a store
 // that cannot be reached answers, and those of a context that stopped. Progress: stored bytes.
-Result<internal::Verification> Verify(const OpContext& ctx, storage::ObjectStore& store,
-                                      stream::BufferBudget& budget, const KeyRing& ring,
+Result<internal::Verification> Verify(const OpContext& ctx, ReadFlow& flow, const KeyRing& ring,
                                       const std::string& instance, const std::string& backup);
 
 // What was found, as an error: BACKUP_CORRUPT that names the first bad objects and how many there

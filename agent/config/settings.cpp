@@ -1,5 +1,6 @@
 #include "agent/config/settings.h"
 
+#include <arpa/inet.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -124,6 +125,54 @@ void ReadRemote(Reader& reader, Section section, const Roles& roles,
   });
   section.Finish();
   out = std::move(remote);
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr four{};
+  if (inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24U) == 127;
+  in6_addr six{};
+  return inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+// What is wrong with it; empty: nothing.
+std::string ReadMetricsAddress(const std::string& listen, MetricsListener& out) {
+  constexpr std::string_view kUnix = "unix:";
+  if (listen.starts_with(kUnix)) {
+    out.socket = listen.substr(kUnix.size());
+    if (!out.socket.is_absolute()) return "the socket's path must be absolute";
+    if (out.socket.native().size() > kLongestSocketPath) {
+      return fmt::format("the socket's path has {} bytes, it can have {}",
+                         out.socket.native().size(), kLongestSocketPath);
+    }
+    return {};
+  }
+  const std::size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon + 1 == listen.size() ||
+      listen.find(']', colon) != std::string::npos)
+    return "it is no address:port";
+  const Result<Origin> origin = ParseOrigin("http://" + listen);
+  if (!origin.ok() || !origin->path.empty()) return "it is no address:port";
+  if (!IsLoopback(origin->host))
+    return "it is no loopback address, and who asks for figures is not authenticated";
+  out.address = origin->host;
+  out.port = origin->port;
+  return {};
+}
+
+void ReadMetrics(Reader& reader, Section section, std::optional<MetricsListener>& out) {
+  if (!section.present()) return;
+  std::string listen;
+  section.Text("listen", listen, true);
+  section.Finish();
+  if (listen.empty()) return;
+  MetricsListener metrics;
+  const std::string wrong = ReadMetricsAddress(listen, metrics);
+  if (!wrong.empty()) {
+    return reader.Report(
+        section.node()["listen"], fmt::format("'metrics.listen' is '{}': {}", listen, wrong),
+        "write it like 127.0.0.1:9187, [::1]:9187 or unix:/run/dbagent/metrics.sock");
+  }
+  out = std::move(metrics);
 }
 
 void ReadRoles(Reader& reader, Section& root, Roles& out) {
@@ -252,6 +301,7 @@ void ReadBackup(Reader& reader, Section section, BackupSettings& out) {
   section.Size("chunk_size", kLeastChunkBytes, 16ULL << 20U, out.chunk_bytes);
   section.Size("rate", 64ULL << 10U, 1ULL << 40U, out.rate);
   section.Flag("polite", out.polite);
+  section.Size("read_rate", 64ULL << 10U, 1ULL << 40U, out.read_rate);
   section.Finish();
 }
 
@@ -282,6 +332,7 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
   ReadDatastore(root.Child("datastore", true), out.datastore);
   ReadLocal(reader, root.Child("local", true), out.roles, out.local);
   ReadRemote(reader, root.Child("remote"), out.roles, out.remote);
+  ReadMetrics(reader, root.Child("metrics"), out.metrics);
   ReadStores(reader, root, out);
   ReadRequestTargets(reader, root.Child("request_targets"), out.request_targets);
   ReadEncryption(reader, root.Child("encryption"), out.encryption);
@@ -299,6 +350,12 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
 }
 
 }  // namespace
+
+std::string MetricsListener::text() const {
+  if (!socket.empty()) return "unix:" + socket.native();
+  return fmt::format(fmt::runtime(address.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}"),
+                     address, port);
+}
 
 Parsed ParseSettings(const std::string& yaml) {
   Parsed parsed;

@@ -48,6 +48,15 @@ struct RemoteListener {
   std::vector<RemotePeer> peers;
 };
 
+// Where figures for Prometheus are served, to this machine alone.
+struct MetricsListener {
+  Path socket;          // a Unix socket, or
+  std::string address;  // a loopback address, as a number, and
+  std::uint16_t port = 0;
+
+  std::string text() const;  // as the settings have it
+};
+
 // Role → the methods that it may call: `BackupService/List`, `BackupService/*`, `*`.
 using Roles = std::map<std::string, std::vector<std::string>>;
 
@@ -74,6 +83,7 @@ struct BackupSettings {
   std::uint64_t chunk_bytes = 0;  // 0: grows with the stream
   std::uint64_t rate = 0;         // bytes of the source a second; 0: as fast as it goes
   bool polite = false;
+  std::uint64_t read_rate = 0;  // stored bytes that a restore or verification reads a second
 };
 
 struct Limits {
@@ -90,6 +100,7 @@ struct Settings {
   DatastoreSettings datastore;
   LocalListener local;
   std::optional<RemoteListener> remote;
+  std::optional<MetricsListener> metrics;
   Roles roles;  // built-in ones included
   std::vector<StoreSettings> stores;
   std::string default_store;

@@ -13,6 +13,10 @@
 namespace dbagent::ctl {
 namespace {
 
+constexpr const char* kReadRateHelp =
+    "how much is read from the store a second, like 50MiB; `operation throttle` changes it "
+    "meanwhile";
+
 // When it was verified last, and how that went.
 std::string Verified(const v1::Backup& backup) {
   const std::string& reason = backup.last_verify_error().reason();
@@ -89,8 +93,9 @@ struct BackupOptions {
   bool verify_restore = false;
   std::string verify = "none";
   bool accept_unencrypted = false;
+  std::string rate;
   // of `create`
-  std::string compression, chunk_size, rate;
+  std::string compression, chunk_size;
   std::uint32_t threads = 0, uploads = 0;
   bool polite = false;
 };
@@ -175,6 +180,7 @@ void Restore(Session& session, const BackupOptions& options) {
     target.set_database(options.databases[i]);
     if (i < options.restore_as.size()) target.set_restore_as(options.restore_as[i]);
   }
+  request.set_bytes_per_second(ReadSize("--rate", options.rate));
   v1::Operation operation;
   if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Restore, request, operation))
     session.Follow(operation);
@@ -262,12 +268,14 @@ void AddUpkeepCommands(Session& session, const std::shared_ptr<BackupOptions>& o
                    "look at all of its data");
   verify->add_flag("--accept-unencrypted", options->accept_unencrypted,
                    "with --restore: also one that is not encrypted");
+  verify->add_option("--rate", options->rate, kReadRateHelp);
   verify->callback([&session, options] {
     v1::VerifyBackupRequest request;
     request.set_request_id(session.RequestId());
     if (!session.Succeeded(SetStore(options->store, request))) return;
     request.set_id(options->id);
     if (options->verify_restore) request.set_level(v1::VERIFY_LEVEL_RESTORE);
+    request.set_bytes_per_second(ReadSize("--rate", options->rate));
     request.set_accept_unencrypted(options->accept_unencrypted);
     v1::Operation operation;
     if (session.Call<v1::BackupService>(&v1::BackupService::Stub::Verify, request, operation))
@@ -326,6 +334,7 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   restore->add_flag("--accept-unencrypted", options->accept_unencrypted,
                     "take one that is not encrypted, though this agent's are: whoever can write to "
                     "the store could have made it");
+  restore->add_option("--rate", options->rate, kReadRateHelp);
   restore->callback([&session, options] {
     if (options->restore_as.size() > options->databases.size())
       throw CLI::ValidationError("--as", "there is no --database that it belongs to");

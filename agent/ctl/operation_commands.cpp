@@ -110,7 +110,9 @@ void AddOperationCommands(CLI::App& app, Session& session) {
   });
   auto rate = std::make_shared<std::string>();
   CLI::App* throttle = operation->add_subcommand(
-      "throttle", "change how much a running backup reads from the server a second");
+      "throttle",
+      "change how much a running backup reads from the server a second, a restore or "
+      "verification from the store");
   throttle->add_option("ID", *id, "which")->required();
   throttle->add_option("RATE", *rate, "like 50MiB; 0: no limit")->required();
   throttle->callback([&session, id, rate] {

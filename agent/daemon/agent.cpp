@@ -7,8 +7,10 @@
 
 #include "agent/backup/key_files.h"
 #include "agent/daemon/module_loader.h"
+#include "agent/operations/kinds.h"
 #include "agent/os/direct_host.h"
 #include "agent/telemetry/log.h"
+#include "agent/telemetry/metrics.h"
 
 namespace dbagent::daemon {
 namespace {
@@ -35,7 +37,20 @@ void LogServerEvent(const os::ServerEvent& event) {
                  event.text);
 }
 
+void Count(const operations::Record& record) {
+  const std::string_view outcome = record.state == operations::State::kSucceeded   ? "succeeded"
+                                   : record.state == operations::State::kCancelled ? "cancelled"
+                                   : record.state == operations::State::kOrphaned  ? "orphaned"
+                                                                                   : "failed";
+  telemetry::metrics().operations.Add(1, {record.kind, outcome});
+  if (record.started && record.ended) {
+    telemetry::metrics().operation_seconds.Observe(
+        std::chrono::duration<double>(*record.ended - *record.started).count(), {record.kind});
+  }
+}
+
 void OperationFinished(const operations::Record& record) {
+  Count(record);
   // the heap that a stream's buffers grew goes back to the machine
   if (record.kind.starts_with("backup.")) malloc_trim(0);
   telemetry::Fields fields = {
@@ -122,6 +137,23 @@ Status Agent::OpenOperations() {
   return operations_->StartRecovery();
 }
 
+void Agent::ShowStateAtScrapes() {
+  scrape_ = telemetry::OnScrape([this] {
+    const v1::InstanceState state = monitor_->Current().state();
+    telemetry::metrics().datastore_up.Set(state == v1::HEALTHY ? 1 : 0);
+    for (int number = v1::InstanceState_MIN; number <= v1::InstanceState_MAX; ++number) {
+      if (!v1::InstanceState_IsValid(number) || number == v1::INSTANCE_STATE_UNSPECIFIED) continue;
+      const auto each = static_cast<v1::InstanceState>(number);
+      telemetry::metrics().datastore_state.Set(each == state ? 1 : 0,
+                                               {v1::InstanceState_Name(each)});
+    }
+    std::map<std::string, unsigned> running = operations_->RunningByKind();
+    for (const operations::Kind& kind : operations::AllKinds()) {
+      telemetry::metrics().operations_running.Set(running[std::string(kind.name)], {kind.name});
+    }
+  });
+}
+
 Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   std::unique_ptr<Agent> agent(new Agent(std::move(settings)));
   RETURN_IF_ERROR(agent->LockVolume());
@@ -129,6 +161,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   RETURN_IF_ERROR(agent->OpenOperations());
   agent->monitor_->Start();
   agent->configurations_->StartGuard();
+  agent->ShowStateAtScrapes();
   agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
       rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_,
                      *agent->backups_, *agent->configurations_, *agent->keys_});

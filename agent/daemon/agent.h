@@ -33,6 +33,7 @@ class Agent {
   Status OpenDatastore();
   workflows::ScratchParts OpenScratch() const;
   Status OpenOperations();
+  void ShowStateAtScrapes();
 
   const config::Settings settings_;
   const os::Volume volume_;
@@ -53,7 +54,7 @@ class Agent {
   std::unique_ptr<workflows::Keys> keys_;
   std::unique_ptr<rpc::Workflows> rpc_workflows_;
   std::unique_ptr<rpc::Server> server_;
-  std::shared_ptr<void> health_subscription_;
+  std::shared_ptr<void> health_subscription_, scrape_;
 };
 
 }  // namespace dbagent::daemon

@@ -13,8 +13,10 @@
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/local_listener.h"
+#include "agent/net/metrics_listener.h"
 #include "agent/rpc/tls.h"
 #include "agent/telemetry/log.h"
+#include "agent/telemetry/metrics.h"
 
 namespace {
 
@@ -53,6 +55,7 @@ int Serve(config::Settings settings) {
       " starts in direct mode: agent and server are one OS user, nothing separates them",
       {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
   const config::Path socket = settings.local.socket;
+  const std::optional<config::MetricsListener> metrics = settings.metrics;
   Result<std::unique_ptr<daemon::Agent>> agent = daemon::Agent::Start(std::move(settings));
   if (!agent.ok()) {
     telemetry::LogError("agent.start_failed", "unable to start", agent.status());
@@ -69,10 +72,17 @@ int Serve(config::Settings settings) {
   auto listener = daemon::LocalListener::Open(
       io, socket, [&](int fd) { (*agent)->server().TakeLocalConnection(fd); });
   if (!listener.ok()) return Fail(listener.status());
+  std::unique_ptr<net::MetricsListener> metrics_listener;
+  if (metrics) {
+    auto opened = net::MetricsListener::Open(io, *metrics, telemetry::RenderMetrics);
+    if (!opened.ok()) return Fail(opened.status());
+    metrics_listener = *std::move(opened);
+  }
   telemetry::LogInfo("agent.started", "serving", {{"socket", socket}});
   sd_notify(0, "READY=1\nSTATUS=serving");
   io.run();
   listener->reset();
+  metrics_listener.reset();
   if (!(*agent)->Stop()) {
     telemetry::LogWarning(
         "agent.stopped_early",
@@ -92,13 +102,20 @@ int main(int argc, char** argv) {
       "It serves gRPC on a local socket and, with mutual TLS, on TCP. Settings: "
       "settings.example.yaml."};
   std::string file = "/etc/dbagent/settings.yaml";
-  bool check = false;
+  bool check = false, list_metrics = false;
   app.add_option("--settings", file, "the settings file")->capture_default_str();
   app.add_flag("--check-config", check,
                "check the settings file, print every problem, and exit (0: none)");
+  app.add_flag("--list-metrics", list_metrics,
+               "print every metric (name, labels, type, help), and exit; see `metrics` in the "
+               "settings");
   app.set_version_flag("--version", "dbagentd " DBAGENT_VERSION);
   CLI11_PARSE(app, argc, argv);
 
+  if (list_metrics) {
+    std::fputs(telemetry::DescribeMetrics().c_str(), stdout);
+    return 0;
+  }
   Result<config::Settings> settings = config::LoadSettings(file);
   if (!settings.ok()) {
     std::fputs(settings.status().message().c_str(), stderr);

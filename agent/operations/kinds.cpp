@@ -32,12 +32,12 @@ constexpr Kind kKinds[] = {
     // its last part is a verification by restore
     {"backup.create_verified", kShared, "backups", kExclusive, "database", kShared, true, true,
      true},
-    {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true},
-    {"backup.restore_users", kExclusive, "backups", kExclusive, "", kNone, true},
-    {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true},
+    {"backup.restore", kShared, "backups", kExclusive, "database", kExclusive, true, true},
+    {"backup.restore_users", kExclusive, "backups", kExclusive, "", kNone, true, true},
+    {"backup.restore_server", kExclusive, "backups", kExclusive, "", kNone, true, true},
     {"backup.delete", kNone, "backups", kExclusive, "backup", kExclusive, false},
-    {"backup.verify", kNone, "", kNone, "backup", kShared, true},
-    {"backup.verify_restore", kNone, "", kNone, "backup", kShared, true, false, true},
+    {"backup.verify", kNone, "", kNone, "backup", kShared, true, true},
+    {"backup.verify_restore", kNone, "", kNone, "backup", kShared, true, true, true},
     // one change of the configuration at a time; what needs no restart goes beside a backup
     {"configuration.apply", kShared, "configuration", kExclusive, "", kNone, false},
     {"configuration.apply_restart", kExclusive, "configuration", kExclusive, "", kNone, false},

@@ -339,6 +339,13 @@ Result<std::vector<Record>> Operations::List(const ListFilter& filter) {
   return records;
 }
 
+std::map<std::string, unsigned> Operations::RunningByKind() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, unsigned> running;
+  for (const auto& [id, live] : live_) ++running[live->record.kind];
+  return running;
+}
+
 Result<Record> Operations::Cancel(const std::string& id) {
   {
     const std::lock_guard lock(mutex_);
@@ -377,7 +384,7 @@ Result<Record> Operations::Throttle(const std::string& id, std::uint64_t bytes_p
     return Error(Code::kFailedPrecondition, "NOT_THROTTLABLE",
                  "operation '{}' ({}) cannot be throttled: {}", id, record.kind,
                  HasEnded(record.state) ? "it has ended" : "it has no limit of its rate")
-        .WithHint("a backup can, while it runs");
+        .WithHint("a backup, a restore or a verification can, while it runs");
   }
   live->rate.Set(bytes_per_second);
   Notify(id);

@@ -103,7 +103,8 @@ class Operations {
   Result<Record> FindRequest(const Spec& spec);
   Result<Record> Get(const std::string& id);                   // OPERATION_NOT_FOUND
   Result<std::vector<Record>> List(const ListFilter& filter);  // newest first, with live progress
-  Result<Record> Cancel(const std::string& id);                // NOT_CANCELLABLE
+  std::map<std::string, unsigned> RunningByKind() const;  // not ended; only kinds that have any
+  Result<Record> Cancel(const std::string& id);           // NOT_CANCELLABLE
   // Recovers an ORPHANED one, for which the workflow now has what was missing; answers at once. A
   // retryable error leaves it ORPHANED. NOT_ORPHANED, LOCK_HELD, AGENT_STOPPING.
   Result<Record> RecoverOrphan(const std::string& id);

@@ -85,8 +85,12 @@ class BackupServiceImpl : public v1::BackupService::CallbackService {
     const std::shared_ptr<v1::ReadBackupRequest> taken = Taken(*request);
     workflows::Call call;
     Result<std::shared_ptr<Gate::Place>> place = gate_.Enter(*context, kRead, call);
-    if (!place.ok()) return PieceStream::Refuse(gate_, place.status());
+    if (!place.ok()) {
+      Gate::Count(kRead, place.status());
+      return PieceStream::Refuse(gate_, place.status());
+    }
     const auto audit = [caller = call.caller](const Status& outcome) {
+      Gate::Count(kRead, outcome);
       Gate::Audit(kRead, caller, outcome, {});
     };
     const auto one_of_few = std::make_shared<Gate::Place>(reads_);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "agent/telemetry/log.h"
+#include "agent/telemetry/metrics.h"
 
 namespace dbagent::rpc {
 
@@ -43,6 +44,10 @@ void Gate::Close(std::chrono::milliseconds budget) {
   const Deadline deadline = Deadline::After(budget);
   while (unary_calls_ > 0 && !deadline.expired())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+void Gate::Count(std::string_view method, const Status& outcome) {
+  telemetry::metrics().rpc_calls.Add(1, {method, CodeName(outcome.code())});
 }
 
 void Gate::Audit(std::string_view method, const std::string& caller, const Status& outcome,

@@ -51,6 +51,9 @@ class Gate {
   static void Audit(std::string_view method, const std::string& caller, const Status& outcome,
                     const std::string& operation_id);
 
+  // Counts a call that has ended; Unary does it by itself.
+  static void Count(std::string_view method, const Status& outcome);
+
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Unary(
       grpc::CallbackServerContext* context, std::string_view method, const Request* request,
@@ -96,6 +99,7 @@ grpc::ServerUnaryReactor* Gate::Unary(
   auto* reactor = new UnaryReactor(call.stop);
   Result<std::shared_ptr<Place>> place = Enter(*context, method, call);
   if (!place.ok()) {
+    Count(method, place.status());
     reactor->Finish(ToGrpc(place.status()));
     return reactor;
   }
@@ -107,10 +111,14 @@ grpc::ServerUnaryReactor* Gate::Unary(
       Audit(method, call.caller, answer.status(),
             answer.ok() ? OperationOf(*answer) : std::string());
     }
+    Count(method, answer.status());
     if (answer.ok()) *response = *std::move(answer);
     reactor->Finish(ToGrpc(answer.status()));
   });
-  if (!posted.ok()) reactor->Finish(ToGrpc(posted));
+  if (!posted.ok()) {
+    Count(method, posted);
+    reactor->Finish(ToGrpc(posted));
+  }
   return reactor;
 }
 

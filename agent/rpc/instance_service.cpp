@@ -75,8 +75,9 @@ class InstanceServiceImpl : public v1::InstanceService::CallbackService {
       RETURN_IF_ERROR(refused);
       return InstanceWatch::Reading{monitor_.Current(), false};
     };
-    InstanceWatch* reactor = InstanceWatch::Make(gate_, place.ok() ? *place : nullptr, read,
-                                                 std::chrono::seconds(seconds));
+    InstanceWatch* reactor =
+        InstanceWatch::Make(gate_, "InstanceService/Watch", place.ok() ? *place : nullptr, read,
+                            std::chrono::seconds(seconds));
     reactor->Begin([this](std::function<void()> changed) {
       return monitor_.Subscribe([changed = std::move(changed)](v1::InstanceState) { changed(); });
     });

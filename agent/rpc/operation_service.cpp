@@ -57,8 +57,8 @@ class OperationServiceImpl : public v1::OperationService::CallbackService {
       return OperationWatch::Reading{workflows::ToProto(record),
                                      operations::HasEnded(record.state)};
     };
-    OperationWatch* reactor =
-        OperationWatch::Make(gate_, place.ok() ? *place : nullptr, read, std::nullopt);
+    OperationWatch* reactor = OperationWatch::Make(
+        gate_, "OperationService/Watch", place.ok() ? *place : nullptr, read, std::nullopt);
     reactor->Begin([this, id = request->id()](std::function<void()> changed) {
       return operations_.Subscribe(id, std::move(changed));
     });

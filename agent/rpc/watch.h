@@ -29,10 +29,11 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>,
   };
   using Read = std::function<Result<Reading>()>;
 
-  static WatchReactor* Make(Gate& gate, std::shared_ptr<Gate::Place> place, Read read,
-                            std::optional<std::chrono::seconds> heartbeat) {
+  // `method` as it is counted; a literal.
+  static WatchReactor* Make(Gate& gate, std::string_view method, std::shared_ptr<Gate::Place> place,
+                            Read read, std::optional<std::chrono::seconds> heartbeat) {
     std::shared_ptr<WatchReactor> made(
-        new WatchReactor(gate, std::move(place), std::move(read), heartbeat));
+        new WatchReactor(gate, method, std::move(place), std::move(read), heartbeat));
     made->self_ = made;
     return made.get();
   }
@@ -88,9 +89,13 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>,
   }
 
  private:
-  WatchReactor(Gate& gate, std::shared_ptr<Gate::Place> place, Read read,
+  WatchReactor(Gate& gate, std::string_view method, std::shared_ptr<Gate::Place> place, Read read,
                std::optional<std::chrono::seconds> heartbeat)
-      : gate_(gate), place_(std::move(place)), read_(std::move(read)), heartbeat_(heartbeat) {}
+      : gate_(gate),
+        method_(method),
+        place_(std::move(place)),
+        read_(std::move(read)),
+        heartbeat_(heartbeat) {}
 
   void WriteNext() {
     {
@@ -112,6 +117,7 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>,
     const std::lock_guard lock(mutex_);
     if (finished_) return;
     finished_ = true;
+    Gate::Count(method_, status);
     this->Finish(wire);
   }
 
@@ -127,6 +133,7 @@ class WatchReactor : public grpc::ServerWriteReactor<Message>,
   }
 
   Gate& gate_;
+  const std::string_view method_;
   std::shared_ptr<Gate::Place> place_;
   Read read_;
   const std::optional<std::chrono::seconds> heartbeat_;

@@ -21,6 +21,8 @@ struct Call {
   UrlQuery query{};
   std::vector<std::pair<std::string, std::string>> headers{};
   Bytes body{};
+  std::string sha256{};     // of the body, where it is known already
+  bool of_service = false;  // not of the place: what the service says of itself
   std::size_t response_limit = 1U << 20U;
   std::string doing{};  // `store object 'a/b'`, for messages
 
@@ -78,6 +80,17 @@ class Dialect {
 
   virtual Call ListCall(const ListAsked& asked) const = 0;
   virtual Result<ListPart> ParseListing(const net::HttpResponse& response) const = 0;
+  // One request that removes many keys: how many at most, 0 where there is none; its body; the keys
+  // that its answer says are still there, nothing when it is no such answer.
+  virtual std::size_t most_removed_at_once() const { return 0; }
+  virtual Call RemoveManyCall() const { return {}; }
+  virtual std::string RemoveManyBody(const std::vector<std::string>&) const { return {}; }
+  virtual std::optional<std::vector<std::string>> ParseKept(const net::HttpResponse&) const {
+    return std::nullopt;
+  }
+  // Asks for the service's limits, where it tells them; the largest object, 0 when it does not say.
+  virtual std::optional<Call> LimitsCall() const { return std::nullopt; }
+  virtual std::uint64_t LargestObject(const net::HttpResponse&) const { return 0; }
   // Makes the bucket or container; nothing when the settings do not allow it.
   virtual std::optional<Call> CreatePlace() const { return std::nullopt; }
 };

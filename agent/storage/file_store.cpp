@@ -26,8 +26,8 @@ class FileStore : public ObjectStore {
  public:
   explicit FileStore(os::Path root) : root_(std::move(root)) {}
 
-  Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
-    return Store(ctx, name, content, RENAME_NOREPLACE);
+  Status Put(const OpContext& ctx, const std::string& name, const Content& content) override {
+    return Store(ctx, name, content.bytes, RENAME_NOREPLACE);
   }
   Status Replace(const OpContext& ctx, const std::string& name, Bytes content) override {
     return Store(ctx, name, content, 0);

@@ -1,9 +1,11 @@
 #include "agent/storage/http_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include "agent/base/ids.h"
+#include "agent/base/parallel.h"
 #include "agent/storage/store_requests.h"
 
 namespace dbagent::storage {
@@ -13,6 +15,8 @@ constexpr std::string_view kProbe = ".dbagent-probe-";
 // Of an own limit, so that a page of 4096 names is not a hundred requests and not one huge one.
 constexpr std::size_t kListPart = 1000;
 constexpr std::size_t kListBytes = 8U << 20U;
+constexpr std::size_t kRemovesAtOnce = 8;
+constexpr std::chrono::seconds kLimitsBudget{10};
 // After every key that begins with a folder's name: U+10FFFF, the last character there is.
 constexpr std::string_view kLast = "\xF4\x8F\xBF\xBF";
 
@@ -21,20 +25,21 @@ class HttpStore : public ObjectStore {
   HttpStore(std::unique_ptr<Dialect> dialect, HttpStoreSettings settings)
       : dialect_(std::move(dialect)),
         prefix_(std::move(settings.prefix)),
-        requests_(*dialect_, settings.http, settings.retries, settings.connections,
-                  settings.given) {}
+        requests_(*dialect_, settings) {}
 
-  Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
+  Status Put(const OpContext& ctx, const std::string& name, const Content& content) override {
     RETURN_IF_ERROR(CheckName(name));
     RETURN_IF_ERROR(ctx.Poll());
-    ASSIGN_OR_RETURN(const bool heeded, HeedsConditions(ctx));
-    if (!heeded) {
+    ASSIGN_OR_RETURN(const Found found, Probe(ctx));
+    RETURN_IF_ERROR(CheckSize(name, content.bytes, found));
+    if (!found.heeds_conditions) {
       ASSIGN_OR_RETURN(const bool there, Exists(ctx, name));
       if (there) return ObjectExists(name);
     }
     const std::string id = NewUuid();
-    Call call = PutCall(name, content);
-    if (heeded) call.headers.emplace_back("if-none-match", "*");
+    Call call = PutCall(name, content.bytes);
+    call.sha256 = content.sha256;
+    if (found.heeds_conditions) call.headers.emplace_back("if-none-match", "*");
     call.headers.emplace_back(dialect_->metadata_header(), id);
     ASSIGN_OR_RETURN(const net::HttpResponse answer, requests_.Send(ctx, call));
     if (answer.status != 412) return Stored(name, answer);
@@ -73,6 +78,25 @@ class HttpStore : public ObjectStore {
   Status Remove(const OpContext& ctx, const std::string& name) override {
     RETURN_IF_ERROR(CheckName(name));
     return requests_.Send(ctx, ObjectCall("DELETE", name, "remove")).status();  // 404 is fine
+  }
+
+  // By one request for many where the store has such; what that could not remove, and everything
+  // on other stores, one by one, a few at a time.
+  Status RemoveAll(const OpContext& ctx, const std::vector<std::string>& names) override {
+    for (const std::string& name : names) RETURN_IF_ERROR(CheckName(name));
+    std::vector<std::string> left;
+    const std::size_t most = removes_many_ ? dialect_->most_removed_at_once() : 0;
+    for (std::size_t at = 0; most > 0 && at < names.size(); at += most) {
+      const std::size_t end = std::min(at + most, names.size());
+      RETURN_IF_ERROR(RemoveMany(ctx,
+                                 {names.begin() + static_cast<std::ptrdiff_t>(at),
+                                  names.begin() + static_cast<std::ptrdiff_t>(end)},
+                                 left));
+    }
+    const std::vector<std::string>& singly = most > 0 ? left : names;
+    return ForEachParallel(
+        ctx, singly.size(), kRemovesAtOnce,
+        [&](const OpContext& each, std::size_t i) -> Status { return Remove(each, singly[i]); });
   }
 
   Result<std::vector<Listed>> List(const OpContext& ctx, const std::string& prefix,
@@ -149,12 +173,18 @@ class HttpStore : public ObjectStore {
     return answer.status < 300 ? Ok() : Unexpected("store", name, answer);
   }
 
+  // What was found out of the store.
+  struct Found {
+    bool heeds_conditions = false;
+    std::uint64_t largest_object = 0;  // 0: not known
+  };
+
   // Threads that come while it is tried wait for the answer; an error is nobody's answer but the
   // next one's to try again.
-  Result<bool> HeedsConditions(const OpContext& ctx) {
+  Result<Found> Probe(const OpContext& ctx) {
     std::unique_lock lock(probing_, std::defer_lock);
     while (!lock.try_lock_for(std::chrono::milliseconds(50))) RETURN_IF_ERROR(ctx.Poll());
-    if (heeds_) return *heeds_;
+    if (found_) return *found_;
     const std::string name = std::string(kProbe) + NewUuid();
     Call call = PutCall(name, {});
     call.headers.emplace_back("if-none-match", "*");
@@ -165,15 +195,61 @@ class HttpStore : public ObjectStore {
     if (!unknown_there) {
       Remove(ctx, name).Ignore("it is empty, never listed, and in nobody's way");
     }
-    heeds_ = answer.ok() && answer->status == 412;
-    return *heeds_;
+    Found found{answer.ok() && answer->status == 412, 0};
+    found.largest_object = AskLargestObject(ctx);
+    RETURN_IF_ERROR(ctx.Poll());
+    found_ = found;
+    return found;
+  }
+
+  // A service that does not tell its limits, or not soon, has none that are known.
+  std::uint64_t AskLargestObject(const OpContext& ctx) {
+    std::optional<Call> limits = dialect_->LimitsCall();
+    if (!limits) return 0;
+    limits->doing = "read the limits";
+    const Result<net::HttpResponse> said =
+        requests_.Send(ctx.WithBudget(kLimitsBudget), *std::move(limits));
+    return said.ok() && said->status == 200 ? dialect_->LargestObject(*said) : 0;
+  }
+
+  Status CheckSize(const std::string& name, Bytes content, const Found& found) const {
+    if (found.largest_object == 0 || content.size() <= found.largest_object) return Ok();
+    return Error(
+               Code::kFailedPrecondition, "STORE_REFUSED",
+               "unable to store object '{}' in {}: it has {} bytes, the store takes objects of at "
+               "most {}",
+               name, dialect_->place(), content.size(), found.largest_object)
+        .WithHint("set backup.chunk_size to less than that, or have the store's limit raised");
+  }
+
+  // `left` gets what must be removed one by one: all of it when the store does not know how.
+  Status RemoveMany(const OpContext& ctx, const std::vector<std::string>& names,
+                    std::vector<std::string>& left) {
+    std::vector<std::string> keys;
+    for (const std::string& name : names) keys.push_back(prefix_ + name);
+    const std::string body = dialect_->RemoveManyBody(keys);
+    Call call = dialect_->RemoveManyCall();
+    call.body = AsBytes(body);
+    call.doing = fmt::format("remove {} objects", names.size());
+    const Result<net::HttpResponse> answer = requests_.Send(ctx, std::move(call));
+    const std::string_view reason = answer.ok() ? std::string_view() : answer.status().reason();
+    if (reason == "STORE_REFUSED") removes_many_ = false;
+    if (!answer.ok() && reason != "STORE_REFUSED" && reason != "PERMISSION_DENIED")
+      return answer.status();
+    std::optional<std::vector<std::string>> kept;
+    if (answer.ok() && answer->status == 200) kept = dialect_->ParseKept(*answer);
+    for (std::string& key : kept ? *kept : keys) {
+      if (key.starts_with(prefix_)) left.push_back(key.substr(prefix_.size()));
+    }
+    return Ok();
   }
 
   const std::unique_ptr<Dialect> dialect_;
   const std::string prefix_;
   StoreRequests requests_;
   std::timed_mutex probing_;
-  std::optional<bool> heeds_;
+  std::optional<Found> found_;
+  std::atomic<bool> removes_many_ = true;  // until it refuses to
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ struct HttpStoreSettings {
   // Of a request: when the store refuses them, its operation waits for renewed ones as long as it
   // would for a store that is away.
   std::shared_ptr<config::GivenCredentials> given{};
+  std::string name;  // in metrics
 };
 
 // An ObjectStore over HTTP. What every such store needs is here: retries from the caller's buffer,

@@ -25,6 +25,11 @@ Status CheckObjectName(const std::string& name) {
   return Ok();
 }
 
+Status ObjectStore::RemoveAll(const OpContext& ctx, const std::vector<std::string>& names) {
+  for (const std::string& name : names) RETURN_IF_ERROR(Remove(ctx, name));
+  return Ok();
+}
+
 Status ListAll(ObjectStore& store, const OpContext& ctx, const std::string& prefix,
                const std::function<Status(const Listed&)>& each) {
   for (ListPage page;;) {

@@ -25,6 +25,17 @@ struct ListPage {
   std::size_t limit = 4096;
 };
 
+// What is stored. With its SHA-256 (lower-case hexadecimal) where the caller has it, so that a
+// store that needs it does not hash it once more: it must be that of `bytes`, S3 refuses it
+// otherwise.
+struct Content {
+  Content() = default;
+  Content(Bytes content, std::string digest = {}) : bytes(content), sha256(std::move(digest)) {}
+
+  Bytes bytes{};
+  std::string sha256{};
+};
+
 // Objects by name, whole or not at all. Names are `/`-separated, relative, of plain characters
 // (letters, digits, - _ . % =); NAME_INVALID otherwise. An object's name is never another's folder:
 // `a` and `a/b` cannot both be.
@@ -47,7 +58,7 @@ class ObjectStore {
   // after a power cut once this answers OK; after an error (a cancel too) nothing of it is visible,
   // unless an answer was lost on its way (STORE_UNAVAILABLE, DEADLINE_EXCEEDED, or a cancel while
   // it was tried again after that).
-  virtual Status Put(const OpContext& ctx, const std::string& name, Bytes content) = 0;
+  virtual Status Put(const OpContext& ctx, const std::string& name, const Content& content) = 0;
   // The same, in place of what is there, if anything. A reader sees the old or the new. For the few
   // objects that change; chunks, indexes and manifests never do.
   virtual Status Replace(const OpContext& ctx, const std::string& name, Bytes content) = 0;
@@ -63,6 +74,9 @@ class ObjectStore {
                                            const ListPage& page) = 0;
   // What is not there is fine.
   virtual Status Remove(const OpContext& ctx, const std::string& name) = 0;
+  // The same of many, in any order and faster where the store can. After an error some of them may
+  // be gone.
+  virtual Status RemoveAll(const OpContext& ctx, const std::vector<std::string>& names);
 };
 
 // Every page of a listing in turn; ends at the first error of `each`, which may remove what it is

@@ -2,11 +2,17 @@
 
 #include "agent/storage/file_store.h"
 #include "agent/storage/http_store.h"
+#include "agent/storage/measured_store.h"
 #include "agent/storage/s3_store.h"
 #include "agent/storage/swift_store.h"
 
 namespace dbagent::storage {
 namespace {
+
+// As metrics have it. Stores that requests bring are one to them: there may be any number.
+std::string NameOf(const config::StoreSettings& settings) {
+  return settings.given() ? "request" : settings.name;
+}
 
 HttpStoreSettings Transport(const config::StoreSettings& settings) {
   const config::StoreTransport& transport = settings.transport;
@@ -23,12 +29,11 @@ HttpStoreSettings Transport(const config::StoreSettings& settings) {
   out.connections = transport.connections;
   out.prefix = settings.prefix;
   out.given = settings.given();
+  out.name = NameOf(settings);
   return out;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ObjectStore>> OpenStore(const config::StoreSettings& settings) {
+Result<std::unique_ptr<ObjectStore>> OpenPlain(const config::StoreSettings& settings) {
   if (settings.kind == "file") return MakeFileStore(settings.path);
   HttpStoreSettings transport = Transport(settings);
   if (settings.kind == "s3") {
@@ -42,6 +47,13 @@ Result<std::unique_ptr<ObjectStore>> OpenStore(const config::StoreSettings& sett
   }
   return Error(Code::kInvalidArgument, "VALUE_INVALID", "a store cannot be of kind '{}'",
                settings.kind);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> OpenStore(const config::StoreSettings& settings) {
+  ASSIGN_OR_RETURN(std::unique_ptr<ObjectStore> store, OpenPlain(settings));
+  return MakeMeasuredStore(std::move(store), NameOf(settings));
 }
 
 }  // namespace dbagent::storage

@@ -1,6 +1,7 @@
 #include "agent/storage/s3_answer.h"
 
 #include <pugixml.hpp>
+#include <sstream>
 
 namespace dbagent::storage {
 
@@ -46,6 +47,33 @@ Result<ListPart> ParseS3Listing(const net::HttpResponse& response) {
   if (root.child("IsTruncated").text().as_bool())
     part.next = root.child_value("NextContinuationToken");
   return part;
+}
+
+std::string S3DeleteBody(const std::vector<std::string>& keys) {
+  pugi::xml_document document;
+  pugi::xml_node root = document.append_child("Delete");
+  root.append_attribute("xmlns") = "http://s3.amazonaws.com/doc/2006-03-01/";
+  for (const std::string& key : keys)
+    root.append_child("Object").append_child("Key").text() = key.c_str();
+  root.append_child("Quiet").text() = "true";
+  std::ostringstream text;
+  document.save(text, "", pugi::format_raw, pugi::encoding_utf8);
+  return text.str();
+}
+
+std::optional<std::vector<std::string>> ParseS3Kept(const net::HttpResponse& response) {
+  pugi::xml_document document;
+  if (!document.load_buffer(response.body.data(), response.body.size(), pugi::parse_default,
+                            pugi::encoding_utf8))
+    return std::nullopt;
+  const pugi::xml_node root = document.child("DeleteResult");
+  if (!root) return std::nullopt;
+  std::vector<std::string> kept;
+  for (const pugi::xml_node& entry : root.children("Error")) {
+    if (std::string_view(entry.child_value("Code")) != "NoSuchKey")
+      kept.emplace_back(entry.child_value("Key"));
+  }
+  return kept;
 }
 
 }  // namespace dbagent::storage

@@ -1,10 +1,12 @@
 #include "agent/storage/s3_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <set>
 
 #include "agent/net/http_date.h"
+#include "agent/storage/md5.h"
 #include "agent/storage/s3_answer.h"
 #include "agent/storage/s3_credentials.h"
 #include "agent/storage/s3_signature.h"
@@ -16,7 +18,10 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::system_clock;
 
-constexpr std::string_view kDigest = "x-amz-content-sha256";
+constexpr std::string_view kDigest = "x-amz-content-sha256", kMd5 = "content-md5";
+// By one DeleteObjects, which takes up to 1000: some stores remove one after the other before they
+// answer, and a request that is silent for long is given up.
+constexpr std::size_t kMostRemoved = 200;
 
 bool IsPathStyle(const config::S3Settings& settings, const Origin& origin) {
   if (settings.addressing != "auto") return settings.addressing == "path";
@@ -41,12 +46,16 @@ class S3Dialect : public Dialect {
   std::size_t longest_key() const override { return 1024; }
 
   void Seal(Call& call) const override {
-    call.headers.emplace_back(kDigest, stream::Sha256Hex(call.body));
+    call.headers.emplace_back(kDigest,
+                              call.sha256.empty() ? stream::Sha256Hex(call.body) : call.sha256);
+    if (call.method == "POST") call.headers.emplace_back(kMd5, Md5Base64(call.body));
   }
 
   Result<net::HttpRequest> Authorise(const OpContext& ctx, Call& call) override {
     ASSIGN_OR_RETURN(const S3Keys keys, credentials_.Get(ctx));
     call.credentials = keys.generation;
+    if (wants_md5_ && call.method == "PUT" && !HasMd5(call))
+      call.headers.emplace_back(kMd5, Md5Base64(call.body));
     SignatureInput input{.method = call.method, .query = call.query, .headers = call.headers};
     std::string host = origin_.authority();
     input.path = origin_.path;
@@ -89,13 +98,28 @@ class S3Dialect : public Dialect {
     if (!success) return JudgeError(ctx, call, response, ParseS3Error(response));
     // some send 200 first and what went wrong later
     const bool listing = call.key.empty() && call.method == "GET";
-    if (listing || (call.method == "PUT" && !response.body.empty())) {
+    if (listing || (call.method != "GET" && !response.body.empty())) {
       const S3Error error = ParseS3Error(response);
       if (!error.code.empty()) return JudgeError(ctx, call, response, error);
       if (listing && !ParseS3Listing(response).ok())
         return {Next::kRetry, Unavailable("what answers is no listing")};
     }
     return JudgeStatus(call, response, {});
+  }
+
+  // "DeleteObjects" of the API Reference.
+  std::size_t most_removed_at_once() const override { return kMostRemoved; }
+  Call RemoveManyCall() const override {
+    return Call{.method = "POST",
+                .query = {{"delete", ""}},
+                .headers = {{"content-type", "application/xml"}}};
+  }
+  std::string RemoveManyBody(const std::vector<std::string>& keys) const override {
+    return S3DeleteBody(keys);
+  }
+  std::optional<std::vector<std::string>> ParseKept(
+      const net::HttpResponse& response) const override {
+    return ParseS3Kept(response);
   }
 
   Call ListCall(const ListAsked& asked) const override {
@@ -138,6 +162,7 @@ class S3Dialect : public Dialect {
       return {Next::kFail, Error(Code::kFailedPrecondition, "CLOCK_SKEWED", "{}", what)
                                .WithHint("set this machine's clock")};
     }
+    if (LearnMd5(call, error)) return {Next::kAgain, {}};
     if (!error.region.empty() && LearnRegion(call, error.region)) return {Next::kAgain, {}};
     if (error.code == "NoSuchBucket") {
       return {Next::kNoPlace,
@@ -186,6 +211,19 @@ class S3Dialect : public Dialect {
     clock_offset_ = offset;
     return std::abs(call.clock_offset - offset) > 30;
   }
+  static bool HasMd5(const Call& call) {
+    return std::any_of(call.headers.begin(), call.headers.end(),
+                       [](const auto& header) { return header.first == kMd5; });
+  }
+  // A bucket with an object lock wants the body's MD5 (or a checksum, which fewer stores know).
+  bool LearnMd5(const Call& call, const S3Error& error) {
+    if (call.method != "PUT" || HasMd5(call)) return false;
+    const bool wanted =
+        error.code == "MissingContentMD5" ||
+        (error.code == "InvalidRequest" && error.message.find("Content-MD5") != std::string::npos);
+    if (wanted) wants_md5_ = true;
+    return wanted;
+  }
   bool LearnRegion(const Call& call, const std::string& region) {
     const std::lock_guard lock(mutex_);
     region_ = region;
@@ -197,6 +235,7 @@ class S3Dialect : public Dialect {
   const bool path_style_;
   S3Credentials credentials_;
   std::atomic<std::int64_t> clock_offset_ = 0;  // seconds that the store is ahead of us
+  std::atomic<bool> wants_md5_ = false;
   std::mutex mutex_;
   std::string region_;
 };

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <optional>
 
+#include "agent/telemetry/metrics.h"
+
 namespace dbagent::storage {
 namespace {
 
@@ -36,6 +38,20 @@ bool WorthAnotherTry(const Status& problem) {
 
 }  // namespace
 
+StoreRequests::StoreRequests(Dialect& dialect, const HttpStoreSettings& settings)
+    : dialect_(dialect),
+      name_(settings.name),
+      client_(settings.http),
+      retries_(settings.retries),
+      gate_(settings.connections),
+      given_(settings.given) {
+  ShowLimit();
+}
+
+void StoreRequests::ShowLimit() const {
+  telemetry::metrics().store_concurrency.Set(gate_.window(), {name_});
+}
+
 StoreRequests::Outcome StoreRequests::Attempt(const OpContext& ctx, Call& call) {
   Result<CongestionGate::Permit> permit = gate_.Enter(ctx);
   if (!permit.ok()) return {{Next::kFail, std::move(permit).status()}, {}};
@@ -51,6 +67,7 @@ StoreRequests::Outcome StoreRequests::Attempt(const OpContext& ctx, Call& call) 
   Verdict verdict = dialect_.Judge(ctx, call, *response);
   if (verdict.next == Next::kSlower) permit->TooMany();
   if (verdict.next == Next::kDone) permit->WentWell();
+  ShowLimit();
   return {std::move(verdict), *std::move(response)};
 }
 
@@ -65,7 +82,7 @@ Status StoreRequests::Failed(const Call& call, Status problem) const {
   if (problem.reason() == "CANCELLED" || problem.reason() == "DEADLINE_EXCEEDED" ||
       problem.reason() == "AGENT_STOPPING")
     return problem;
-  if (given_ && IsRefusal(problem)) {
+  if (given_ && problem.reason() == "CREDENTIALS_REFUSED") {
     problem = std::move(problem).WithHint(
         "the credentials came with the request: send others with it, or to its operation by "
         "RenewCredentials");
@@ -108,9 +125,12 @@ Result<net::HttpResponse> StoreRequests::Send(const OpContext& ctx, Call call) {
                                   "the store asks for something else each time"));
       case Next::kRetry:
       case Next::kSlower: {
+        const std::string why = verdict.problem->reason();
         Status waited = retries->Wait(ctx, *std::move(verdict.problem),
                                       ParseRetryAfter(outcome.response.header("retry-after")));
         if (!waited.ok()) return Failed(call, std::move(waited));
+        telemetry::metrics().store_retries.Add(
+            1, {name_, verdict.next == Next::kSlower ? "TOO_MANY_REQUESTS" : why});
         continue;
       }
       case Next::kNoPlace:

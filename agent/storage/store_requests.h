@@ -6,6 +6,7 @@
 #include "agent/net/http_client.h"
 #include "agent/storage/congestion_gate.h"
 #include "agent/storage/dialect.h"
+#include "agent/storage/http_store.h"
 #include "agent/storage/retry.h"
 
 namespace dbagent::storage {
@@ -14,13 +15,7 @@ namespace dbagent::storage {
 // store asks for it. Threads: any.
 class StoreRequests {
  public:
-  StoreRequests(Dialect& dialect, const net::HttpSettings& http, const RetryPolicy& retries,
-                unsigned connections, std::shared_ptr<config::GivenCredentials> given = nullptr)
-      : dialect_(dialect),
-        client_(http),
-        retries_(retries),
-        gate_(connections),
-        given_(std::move(given)) {}
+  StoreRequests(Dialect& dialect, const HttpStoreSettings& settings);
 
   // The answer: 2xx, 404 (the place is there, the object is not) or 412. Errors are those of
   // ObjectStore and say what was done where: `unable to store object 'a' in bucket …: HTTP …`.
@@ -38,7 +33,10 @@ class StoreRequests {
   Status Failed(const Call& call, Status problem) const;
   Result<bool> PlaceIsThere(const OpContext& ctx);
 
+  void ShowLimit() const;
+
   Dialect& dialect_;
+  const std::string name_;
   net::HttpClient client_;
   const RetryPolicy retries_;
   CongestionGate gate_;

@@ -1,24 +1,13 @@
 #include "agent/storage/swift_store.h"
 
-#include <openssl/evp.h>
-
-#include <new>
-
 #include "agent/base/redact.h"
 #include "agent/storage/json_text.h"
+#include "agent/storage/md5.h"
 #include "agent/storage/store_answer.h"
 #include "agent/storage/swift_token.h"
 
 namespace dbagent::storage {
 namespace {
-
-std::string Md5Hex(Bytes data) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_Digest(data.data(), data.size(), digest, &size, EVP_md5(), nullptr) != 1)
-    throw std::bad_alloc();
-  return ToHex(std::as_bytes(std::span(digest, size)));
-}
 
 std::string_view Unquoted(std::string_view etag) {
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
@@ -54,6 +43,11 @@ class SwiftDialect : public Dialect {
                              .headers = call.headers,
                              .body = call.body,
                              .response_limit = call.response_limit};
+    if (call.of_service) {  // /info is the proxy's, and everybody's
+      ASSIGN_OR_RETURN(const Origin origin, ParseOrigin(token.storage_url));
+      request.url = origin.scheme + "://" + origin.authority() + "/info";
+      return request;
+    }
     if (!call.key.empty()) request.url += "/" + PercentEncode(call.key, true);
     if (!call.query.empty()) request.url += "?" + CanonicalQuery(call.query);
     request.secret_headers.emplace_back("x-auth-token", token.token);
@@ -75,7 +69,7 @@ class SwiftDialect : public Dialect {
     if (response.status == 200 || response.status == 201) return JudgeSuccess(call, response);
     error.message = PlainText(response.body);
     const bool of_container = call.key.empty() ? call.method != "HEAD" : call.method == "PUT";
-    if (response.status == 404 && of_container) {
+    if (response.status == 404 && of_container && !call.of_service) {
       return {Next::kNoPlace,
               Error(Code::kFailedPrecondition, "CONTAINER_NOT_FOUND", "{}",
                     Describe(response.status, error))
@@ -114,6 +108,19 @@ class SwiftDialect : public Dialect {
     }
     if (!part.entries.empty()) part.next = part.entries.back().name;
     return part;
+  }
+
+  // "Discoverability" of Swift's API guide.
+  std::optional<Call> LimitsCall() const override {
+    return Call{.method = "GET", .of_service = true};
+  }
+  std::uint64_t LargestObject(const net::HttpResponse& response) const override {
+    const Result<google::protobuf::Value> json = ParseJson(response.body, place());
+    if (!json.ok()) return 0;
+    const google::protobuf::Value* most = Find(*json, {"swift", "max_file_size"});
+    return most == nullptr || most->number_value() < 1
+               ? 0
+               : static_cast<std::uint64_t>(most->number_value());
   }
 
   std::optional<Call> CreatePlace() const override {

@@ -18,6 +18,11 @@ void BufferBudget::Share::Shrink(std::uint64_t bytes) {
   bytes_ = bytes;
 }
 
+std::uint64_t BufferBudget::used() const {
+  const std::lock_guard lock(mutex_);
+  return total_ - free_;
+}
+
 Result<BufferBudget::Share> BufferBudget::Take(const OpContext& ctx, std::uint64_t bytes) {
   if (bytes > total_) {
     return Error(Code::kResourceExhausted, "BUFFER_TOO_LARGE",

@@ -44,12 +44,13 @@ class BufferBudget {
   // than there will ever be.
   Result<Share> Take(const OpContext& ctx, std::uint64_t bytes);
   std::uint64_t total() const { return total_; }
+  std::uint64_t used() const;
   // Whether somebody waits: who holds bytes that he could send on should do so.
   bool wanted() const { return waiting_ > 0; }
 
  private:
   const std::uint64_t total_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any freed_;
   std::uint64_t free_;
   std::list<char> turns_;  // one for each that waits

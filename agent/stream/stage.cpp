@@ -7,9 +7,7 @@ namespace {
 constexpr int kPoliteNice = 19;
 }
 
-Stage::Stage(std::string name, unsigned threads, bool polite) {
-  figures_.name = std::move(name);
-  figures_.threads = threads;
+Stage::Stage(std::string name, unsigned threads, bool polite) : account_(std::move(name), threads) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this, polite] { Run(polite); });
 }
 
@@ -35,11 +33,6 @@ std::size_t Stage::queued() const {
   return queue_.size();
 }
 
-StageFigures Stage::figures() const {
-  const std::lock_guard lock(mutex_);
-  return figures_;
-}
-
 void Stage::Run(bool polite) {
   if (polite) os::YieldToOthers(kPoliteNice);
   std::unique_lock lock(mutex_);
@@ -49,13 +42,12 @@ void Stage::Run(bool polite) {
     const Job job = std::move(queue_.front());
     queue_.pop_front();
     const SteadyTime begun = std::chrono::steady_clock::now();
-    figures_.bytes += job.bytes;  // before the work: who waits for its end then sees them
-    figures_.waited += begun - job.since;
     lock.unlock();
+    account_.Take(job.bytes,
+                  begun - job.since);  // before the work: who waits for its end sees them
     job.work();
-    const SteadyTime ended = std::chrono::steady_clock::now();
+    account_.Worked(std::chrono::steady_clock::now() - begun);
     lock.lock();
-    figures_.busy += ended - begun;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/base/op_context.h"
+#include "agent/stream/stage_account.h"
 
 namespace dbagent::stream {
 
@@ -29,7 +30,7 @@ class Stage {
   void Submit(std::uint64_t bytes, Work work);
   // How much waits to be begun.
   std::size_t queued() const;
-  StageFigures figures() const;
+  StageFigures figures() const { return account_.figures(); }
 
  private:
   struct Job {
@@ -43,7 +44,7 @@ class Stage {
   std::condition_variable wake_;
   std::deque<Job> queue_;
   bool ending_ = false;
-  StageFigures figures_;
+  StageAccount account_;
   std::vector<std::thread> threads_;
 };
 

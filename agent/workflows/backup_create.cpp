@@ -7,6 +7,7 @@
 #include "agent/base/parallel.h"
 #include "agent/stream/zstd_frame.h"
 #include "agent/telemetry/log.h"
+#include "agent/workflows/backup_metrics.h"
 #include "agent/workflows/backup_run.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
@@ -327,6 +328,7 @@ Status Backups::RunCreate(operations::Running& running, const Place& place,
   ToTimestamp(std::chrono::system_clock::now(), *manifest.mutable_end_time());
   KillPoint("backup.before_manifest");
   RETURN_IF_ERROR(repository.Publish(ctx, *lease, manifest, run.cipher));
+  TellBackupMade(manifest, running);
   const Status ended = lease->End(ctx.ForCleanup(kUndoBudget));
   if (!ended.ok()) running.AddNote("its marker could not be removed: " + ended.FullMessage());
   SweepAfterBackup(running, place);

@@ -14,7 +14,7 @@ class BackupReading {
 
   BackupReading(const OpContext& ctx, std::shared_ptr<storage::ObjectStore> store,
                 stream::BufferBudget& budget, const backup::StreamSource::What& what)
-      : store_(std::move(store)), source_(ctx, *store_, budget, what) {}
+      : store_(std::move(store)), flow_(*store_, budget, nullptr), source_(ctx, flow_, what) {}
 
   // The next bytes, at most kPieceBytes; none: it has ended, and nothing of it is missing. Blocks
   // as long as the store takes for one chunk. BACKUP_CORRUPT.
@@ -33,6 +33,7 @@ class BackupReading {
 
  private:
   const std::shared_ptr<storage::ObjectStore> store_;
+  backup::ReadFlow flow_;
   backup::StreamSource source_;
 };
 

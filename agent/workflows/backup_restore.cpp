@@ -122,7 +122,9 @@ Result<v1::Operation> Backups::Restore(const Call& call, const v1::RestoreBackup
   *plan.mutable_resumption() = ResumptionOf(place, request);
   return Begin(
       {kind, names, call.caller, request.request_id(), Serialise(WithoutCredentials(request))},
-      place, [this, place, source, spec, plan](operations::Running& running) {
+      place,
+      [this, place, source, spec, plan, rate = ReadRate(request)](operations::Running& running) {
+        running.rate().Set(rate);
         return RestoreOrUndo(running, [&] { return Load(running, place, source, spec, plan); });
       });
 }
@@ -151,8 +153,12 @@ Status Backups::Load(operations::Running& running, const Place& place,
   };
   RETURN_IF_ERROR(save(plan));
   KillPoint("restore.begun");
-  LogicalRestore restore(context_, *place.store, place.instance, budget_, source, spec, save, plan);
-  return restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
+  backup::ReadFlow flow(*place.store, budget_, &running.rate());
+  LogicalRestore restore(context_, flow, place.instance, source, spec, save, plan);
+  Status loaded =
+      restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
+  AddReport(flow, running);
+  return loaded;
 }
 
 Status Backups::RestoreOrUndo(operations::Running& running,
@@ -187,9 +193,13 @@ Status Backups::LoadAll(operations::Running& running, const Context& target, con
   const internal::Manifest& manifest = source.manifest;
   const LogicalRestoreSpec spec{AllDatabases(manifest), UsersOf(manifest),         {}, false,
                                 kDefaultAtATime,        manifest.load_one_by_one()};
-  LogicalRestore restore(target, *place.store, place.instance, budget_, source, spec,
+  backup::ReadFlow flow(*place.store, budget_, &running.rate());
+  LogicalRestore restore(target, flow, place.instance, source, spec,
                          [](const internal::RestorePlan&) { return Ok(); });
-  return restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); });
+  RETURN_IF_ERROR(
+      restore.Run(running.ctx(), [&](const std::string& note) { running.AddNote(note); }));
+  AddReport(flow, running);
+  return Ok();
 }
 
 Status Backups::RecoverRestore(operations::Running& running) {
@@ -232,10 +242,12 @@ Status Backups::LoadRest(operations::Running& running, internal::RestorePlan pla
   running.AddNote(fmt::format("{} databases were restored before", plan.finished_size()));
   ASSIGN_OR_RETURN(const auto request,
                    Parse<v1::RestoreBackupRequest>(plan.resumption().request()));
+  running.rate().Set(ReadRate(request));
   ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
   ASSIGN_OR_RETURN(const backup::OpenedBackup source,
                    OpenSource(ctx, place, request.backup_id(), request.accept_unencrypted()));
   ASSIGN_OR_RETURN(const LogicalRestoreSpec spec, WhatToRestore(source.manifest, request));
+  running.rate().Set(ReadRate(request));
   return Load(running, place, source, spec, plan);
 }
 

@@ -1,6 +1,7 @@
 // Verify of BackupService, and what Get and List show of it.
 #include "agent/backup/layout.h"
 #include "agent/backup/verify.h"
+#include "agent/workflows/backup_metrics.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/mutation.h"
 
@@ -11,10 +12,12 @@ Status Backups::RunVerify(operations::Running& running, const Place& place,
   const OpContext& ctx = running.ctx();
   running.SetBackupId(backup);
   ctx.BeginStep("verify");
+  backup::ReadFlow flow(*place.store, budget_, &running.rate());
   ASSIGN_OR_RETURN(const internal::Verification found,
-                   backup::Verify(ctx, *place.store, budget_, keys_, place.instance, backup));
+                   backup::Verify(ctx, flow, keys_, place.instance, backup));
   running.AddNote(fmt::format("{} objects looked at, {} bytes; {} bad", found.objects(),
                               found.stored_bytes(), found.bad_count()));
+  AddReport(flow, running);
   KillPoint("backup.verified");
   return KeepVerification(running, place, backup, found);
 }
@@ -25,7 +28,9 @@ Status Backups::KeepVerification(operations::Running& running, const Place& plac
                           .WriteVerification(running.ctx(), backup, found);
   if (kept.code() == Code::kCancelled || kept.reason() == "AGENT_STOPPING") return kept;
   if (!kept.ok()) running.AddNote("what was found could not be kept: " + kept.FullMessage());
-  return backup::ToStatus(found, backup);
+  Status outcome = backup::ToStatus(found, backup);
+  TellVerification(found, outcome.ok());
+  return outcome;
 }
 
 Status Backups::VerifyAfterBackup(operations::Running& running, const Place& place,
@@ -60,17 +65,19 @@ Result<v1::Operation> Backups::Verify(const Call& call, const v1::VerifyBackupRe
                              .status();
     if (!there.ok() && there.code() != Code::kDataLoss) return there;  // a broken one is to be told
   }
-  return Begin({restore ? "backup.verify_restore" : "backup.verify",
-                {request.id()},
-                call.caller,
-                request.request_id(),
-                Serialise(WithoutCredentials(request))},
-               place,
-               [this, place, restore, id = request.id(),
-                accept_unencrypted = request.accept_unencrypted()](operations::Running& running) {
-                 return restore ? RunVerifyRestore(running, place, id, accept_unencrypted)
-                                : RunVerify(running, place, id);
-               });
+  return Begin(
+      {restore ? "backup.verify_restore" : "backup.verify",
+       {request.id()},
+       call.caller,
+       request.request_id(),
+       Serialise(WithoutCredentials(request))},
+      place,
+      [this, place, restore, id = request.id(), accept_unencrypted = request.accept_unencrypted(),
+       rate = ReadRate(request)](operations::Running& running) {
+        running.rate().Set(rate);
+        return restore ? RunVerifyRestore(running, place, id, accept_unencrypted)
+                       : RunVerify(running, place, id);
+      });
 }
 
 Status Backups::CheckCanRestoreForVerify() const {

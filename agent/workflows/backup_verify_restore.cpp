@@ -91,7 +91,7 @@ Status Backups::FillScratch(operations::Running& running, const Place& place,
     ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine,
                      Require(datastore.physical_backup(), "physical_backup", datastore));
     ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
-                     UnpackArchives(ctx, *engine, place, source, scratch.generation()));
+                     UnpackArchives(running, *engine, place, source, scratch.generation()));
     KillPoint("backup.verify_restore.unpacked");
     ctx.BeginStep("check files", 10);
     RETURN_IF_ERROR(check->CheckFiles(ctx, spec, report));

@@ -4,6 +4,8 @@
 
 #include "agent/storage/open_store.h"
 #include "agent/telemetry/log.h"
+#include "agent/telemetry/metrics.h"
+#include "agent/workflows/backup_metrics.h"
 #include "agent/workflows/instance_record.h"
 #include "agent/workflows/mutation.h"
 #include "agent/workflows/paging.h"
@@ -14,6 +16,14 @@ Backups::Backups(const Context& context, Configurations& configurations, backup:
       configurations_(configurations),
       keys_(std::move(keys)),
       budget_(context.settings.limits.stream_buffers) {
+  TellEarlierBackups(context_.operations);
+  scrape_ = telemetry::OnScrape([this] {
+    telemetry::Metrics& metrics = telemetry::metrics();
+    for (const auto& [use, budget] : {std::pair("data", &budget_), {"readers", &reading_budget_}}) {
+      metrics.buffer_limit.Set(static_cast<double>(budget->total()), {use});
+      metrics.buffer_used.Set(static_cast<double>(budget->used()), {use});
+    }
+  });
   for (const config::StoreSettings& store : context.settings.stores) {
     Result<std::unique_ptr<storage::ObjectStore>> opened = storage::OpenStore(store);
     if (opened.ok()) {
@@ -33,6 +43,11 @@ Result<datastore::PhysicalBackup*> Backups::PhysicalEngine() const {
 }
 Result<datastore::DatabaseAdmin*> Backups::Databases() const {
   return Require(context_.datastore.databases(), "database_admin", context_.datastore);
+}
+
+void Backups::AddReport(const backup::ReadFlow& flow, operations::Running& running) {
+  std::string report = flow.Report();
+  if (!report.empty()) running.AddNote(std::move(report));
 }
 
 Result<unsigned> AtATime(std::uint32_t asked) {

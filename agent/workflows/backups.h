@@ -6,6 +6,7 @@
 
 #include "agent/backup/key_ring.h"
 #include "agent/backup/pipeline.h"
+#include "agent/backup/read_flow.h"
 #include "agent/backup/repository.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
@@ -77,8 +78,8 @@ class Backups {
   Result<backup::OpenedBackup> OpenSource(const OpContext& ctx, const Place& place,
                                           const std::string& backup, bool accept_unencrypted) const;
   // Physical: into a generation on which no server runs; makes it whole.
-  Status UnpackAll(const OpContext& ctx, const Place& place, const backup::OpenedBackup& source,
-                   const os::Generation& generation);
+  Status UnpackAll(operations::Running& running, const Place& place,
+                   const backup::OpenedBackup& source, const os::Generation& generation);
   // Logical: all databases and users, into a running server that has none.
   Status LoadAll(operations::Running& running, const Context& target, const Place& place,
                  const backup::OpenedBackup& source);
@@ -180,7 +181,7 @@ class Backups {
 
   // Of the whole server (physical_restore.cpp).
   // All archives; answers what Complete needs.
-  Result<datastore::UnpackSpec> UnpackArchives(const OpContext& ctx,
+  Result<datastore::UnpackSpec> UnpackArchives(operations::Running& running,
                                                datastore::PhysicalBackup& engine,
                                                const Place& place,
                                                const backup::OpenedBackup& source,
@@ -188,6 +189,14 @@ class Backups {
   Result<v1::Operation> RestoreServer(const Call& call, const Place& place,
                                       const backup::OpenedBackup& source,
                                       const v1::RestoreBackupRequest& request);
+  // Stored bytes a second, of a request that restores or verifies.
+  template <typename Request>
+  std::uint64_t ReadRate(const Request& request) const {
+    return request.bytes_per_second() > 0 ? request.bytes_per_second()
+                                          : context_.settings.backup.read_rate;
+  }
+  // Which stage the others waited for, as a note.
+  static void AddReport(const backup::ReadFlow& flow, operations::Running& running);
   Status RunRestoreServer(operations::Running& running, const Place& place,
                           const backup::OpenedBackup& source, internal::GenerationPlan plan);
   Status RestoreServerAgain(operations::Running& running, internal::GenerationPlan plan);
@@ -208,6 +217,7 @@ class Backups {
   stream::BufferBudget reading_budget_{24ULL << 20U};
   std::map<std::string, std::shared_ptr<storage::ObjectStore>> stores_;
   Renewals renewals_;
+  std::shared_ptr<void> scrape_;
 };
 
 // How many databases at a time, as asked for. VALUE_INVALID.

@@ -45,7 +45,7 @@ class Instances {
                     const v1::PrepareInstanceRequest& request, const Origin& origin);
   Status UndoPrepare(const OpContext& ctx);
   Result<Origin> FindOrigin(const OpContext& ctx, const v1::PrepareInstanceRequest& request) const;
-  Status FillGeneration(const OpContext& ctx, const Origin& origin,
+  Status FillGeneration(operations::Running& running, const Origin& origin,
                         const os::Generation& generation);
   Status Settle(operations::Running& running, const Origin& origin);
   Status CreateContents(const OpContext& ctx, const v1::PrepareInstanceRequest& request);

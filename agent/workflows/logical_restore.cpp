@@ -42,13 +42,11 @@ Result<bool> CanLogIn(const OpContext& ctx, const Context& context, const UserId
 
 }  // namespace
 
-LogicalRestore::LogicalRestore(const Context& context, storage::ObjectStore& store,
-                               std::string instance, stream::BufferBudget& budget,
+LogicalRestore::LogicalRestore(const Context& context, backup::ReadFlow& flow, std::string instance,
                                backup::OpenedBackup source, LogicalRestoreSpec spec, Save save,
                                internal::RestorePlan plan)
     : context_(context),
-      store_(store),
-      budget_(budget),
+      flow_(flow),
       instance_(std::move(instance)),
       source_(std::move(source)),
       spec_(std::move(spec)),
@@ -84,7 +82,7 @@ Status LogicalRestore::CheckAbsent(const OpContext& ctx) {
 
 // Several chunks of it at a time, by the readers of its own.
 Status LogicalRestore::VerifyStream(const OpContext& ctx, const internal::Stream& stream) {
-  backup::StreamSource source(ctx, store_, budget_, What(stream));
+  backup::StreamSource source(ctx, flow_, What(stream));
   std::vector<std::byte> buffer(kReadBytes);
   for (;;) {
     ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx, buffer));
@@ -109,7 +107,7 @@ Status LogicalRestore::Verify(const OpContext& ctx) {
 Status LogicalRestore::LoadUsers(const OpContext& ctx, LoadUsersSpec spec) {
   if (!spec_.users) return Ok();
   ASSIGN_OR_RETURN(datastore::LogicalBackup* const engine, Engine(context_));
-  backup::StreamSource source(ctx, store_, budget_, What(*spec_.users));
+  backup::StreamSource source(ctx, flow_, What(*spec_.users));
   spec.before_account = [&](const UserId& id) -> Status {
     made_users_.push_back(id);
     RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { Add(id, *plan.add_users()); }));
@@ -128,7 +126,7 @@ Status LogicalRestore::LoadDatabase(const OpContext& ctx, std::size_t index) {
   ctx.Say(fmt::format("database {} of {}: {}", index + 1, spec_.targets.size(), target.name));
   RETURN_IF_ERROR(Plan([&](internal::RestorePlan& plan) { plan.add_databases(target.name); }));
   KillPoint("restore.planned");
-  backup::StreamSource source(ctx, store_, budget_, What(target.stream));
+  backup::StreamSource source(ctx, flow_, What(target.stream));
   const auto before_account = [&](const UserId& id) {
     return Plan([&](internal::RestorePlan& plan) { Add(id, *plan.add_stand_ins()); });
   };

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "agent/backup/stream_source.h"
-#include "agent/stream/buffer_budget.h"
 #include "agent/workflows/context.h"
 #include "dbagent/internal/plan.pb.h"
 
@@ -34,9 +33,10 @@ class LogicalRestore {
   // `save` is called with what is about to be made, before it is: any thread, one at a time. `plan`
   // is where it begins: databases that it calls finished are left as they are.
   using Save = std::function<Status(const internal::RestorePlan&)>;
-  LogicalRestore(const Context& context, storage::ObjectStore& store, std::string instance,
-                 stream::BufferBudget& budget, backup::OpenedBackup source, LogicalRestoreSpec spec,
-                 Save save, internal::RestorePlan plan = {});
+  // `context` and `flow` outlive it.
+  LogicalRestore(const Context& context, backup::ReadFlow& flow, std::string instance,
+                 backup::OpenedBackup source, LogicalRestoreSpec spec, Save save,
+                 internal::RestorePlan plan = {});
 
   // BACKUP_CORRUPT, DATABASE_EXISTS and the driver's. On failure the caller calls Undo with what
   // was saved last. `note` is told what was left out.
@@ -59,8 +59,7 @@ class LogicalRestore {
   Status Plan(const std::function<void(internal::RestorePlan&)>& change);
 
   const Context& context_;
-  storage::ObjectStore& store_;
-  stream::BufferBudget& budget_;
+  backup::ReadFlow& flow_;
   const std::string instance_;
   const backup::OpenedBackup source_;
   const LogicalRestoreSpec spec_;

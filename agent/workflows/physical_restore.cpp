@@ -28,35 +28,38 @@ Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
 
 }  // namespace
 
-Result<datastore::UnpackSpec> Backups::UnpackArchives(const OpContext& ctx,
+Result<datastore::UnpackSpec> Backups::UnpackArchives(operations::Running& running,
                                                       datastore::PhysicalBackup& engine,
                                                       const Place& place,
                                                       const backup::OpenedBackup& source,
                                                       const os::Generation& generation) {
   const internal::Manifest& manifest = source.manifest;
   datastore::UnpackSpec spec{generation, "", {manifest.notes().begin(), manifest.notes().end()}};
+  const OpContext& ctx = running.ctx();
+  backup::ReadFlow flow(*place.store, budget_, &running.rate());
   std::uint64_t total = 0;
   for (const internal::Stream& stream : manifest.streams()) total += stream.source_bytes();
   ctx.BeginStep("copy", 70);
   ctx.SetTotalBytes(total);
   for (const internal::Stream& stream : manifest.streams()) {
-    backup::StreamSource archive(ctx, *place.store, budget_, {place.instance, source, stream});
+    backup::StreamSource archive(ctx, flow, {place.instance, source, stream});
     spec.archive = stream.name();
     RETURN_IF_ERROR(engine.Unpack(ctx, spec, archive)
                         .Wrap(fmt::format("unable to unpack '{}'", stream.name())));
     KillPoint("restore_server.archive_unpacked");
   }
+  AddReport(flow, running);
   return spec;
 }
 
-Status Backups::UnpackAll(const OpContext& ctx, const Place& place,
+Status Backups::UnpackAll(operations::Running& running, const Place& place,
                           const backup::OpenedBackup& source, const os::Generation& generation) {
   RETURN_IF_ERROR(CheckRoom(context_.volume, source.manifest));
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
-                   UnpackArchives(ctx, *engine, place, source, generation));
-  ctx.BeginStep("complete", 15);
-  return engine->Complete(ctx, spec);
+                   UnpackArchives(running, *engine, place, source, generation));
+  running.ctx().BeginStep("complete", 15);
+  return engine->Complete(running.ctx(), spec);
 }
 
 // Starts the server on a generation and has the driver look at all of it.
@@ -122,7 +125,6 @@ Status Backups::RemoveOtherGenerations() {
 Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
                                  const backup::OpenedBackup& source,
                                  internal::GenerationPlan plan) {
-  const OpContext& ctx = running.ctx();
   running.SetBackupId(source.manifest.id());
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> old, context_.volume.CurrentNumber());
   plan.set_old_generation(old.value_or(0));
@@ -131,7 +133,7 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
   ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
   plan.set_new_generation(generation.number);
   KillPoint("restore_server.generation_made");
-  RETURN_IF_ERROR(UnpackAll(ctx, place, source, generation));
+  RETURN_IF_ERROR(UnpackAll(running, place, source, generation));
   KillPoint("restore_server.completed");
   RETURN_IF_ERROR(SwitchTo(running, plan));
   KillPoint("restore_server.settled");
@@ -187,7 +189,9 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
                 call.caller,
                 request.request_id(),
                 Serialise(WithoutCredentials(request))},
-               place, [this, place, source, plan](operations::Running& running) {
+               place,
+               [this, place, source, plan, rate = ReadRate(request)](operations::Running& running) {
+                 running.rate().Set(rate);
                  return RestoreServerOrUndo(
                      running, [&] { return RunRestoreServer(running, place, source, plan); });
                });
@@ -232,10 +236,12 @@ Status Backups::RestoreServerAgain(operations::Running& running, internal::Gener
   running.AddNote("the server's files are written again from the beginning");
   ASSIGN_OR_RETURN(const auto request,
                    Parse<v1::RestoreBackupRequest>(plan.resumption().request()));
+  running.rate().Set(ReadRate(request));
   ASSIGN_OR_RETURN(const Place place, Find(request.store(), request.instance_id()));
   ASSIGN_OR_RETURN(
       const backup::OpenedBackup source,
       OpenSource(running.ctx(), place, request.backup_id(), request.accept_unencrypted()));
+  running.rate().Set(ReadRate(request));
   return RunRestoreServer(running, place, source, plan);
 }
 

@@ -88,14 +88,14 @@ Result<Instances::Origin> Instances::FindOrigin(const OpContext& ctx,
   return origin;
 }
 
-Status Instances::FillGeneration(const OpContext& ctx, const Origin& origin,
+Status Instances::FillGeneration(operations::Running& running, const Origin& origin,
                                  const os::Generation& generation) {
   if (origin.physical()) {
-    return backups_.UnpackAll(ctx, *origin.place, origin.backup, generation);
+    return backups_.UnpackAll(running, *origin.place, origin.backup, generation);
   }
   ASSIGN_OR_RETURN(datastore::ServerControl* const server, Server());
-  ctx.BeginStep("initialise", 50);
-  return server->Initialise(ctx, {generation});
+  running.ctx().BeginStep("initialise", 50);
+  return server->Initialise(running.ctx(), {generation});
 }
 
 Status Instances::Settle(operations::Running& running, const Origin& origin) {
@@ -162,8 +162,8 @@ Status Instances::RunPrepare(operations::Running& running, const std::string& ca
   Result<os::Generation> generation = context_.host.MakeGeneration();
   if (!generation.ok()) return part("directories", std::move(generation).status());
   KillPoint("prepare.generation_made");
-  RETURN_IF_ERROR(
-      part(origin.physical() ? "restore" : "initialise", FillGeneration(ctx, origin, *generation)));
+  RETURN_IF_ERROR(part(origin.physical() ? "restore" : "initialise",
+                       FillGeneration(running, origin, *generation)));
   KillPoint("prepare.initialised");
   RETURN_IF_ERROR(part("switch", context_.host.SwitchGeneration(generation->number)));
   KillPoint("prepare.switched");

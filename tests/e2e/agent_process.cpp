@@ -194,6 +194,19 @@ v1::Operation AgentProcess::Prepare(const v1::PrepareInstanceRequest& request) {
   return operation;
 }
 
+v1::Operation AgentProcess::PrepareWithApp(const std::vector<std::string>& databases) {
+  v1::PrepareInstanceRequest request;
+  request.add_allowed_networks("127.0.0.0/8");
+  for (const std::string& name : databases) request.add_databases()->set_name(name);
+  v1::NewUser& user = *request.add_users();
+  user.mutable_user()->mutable_id()->set_name("app");
+  user.set_password("pw");
+  v1::DatabaseGrant& grant = *user.add_grants();
+  grant.set_database(databases.front());
+  grant.set_set(v1::ALL);
+  return Prepare(request);
+}
+
 void AgentProcess::WaitForRecovery() {
   EXPECT_TRUE(Within(std::chrono::seconds(90), [&] {
     v1::ListOperationsRequest request;

@@ -55,6 +55,9 @@ class AgentProcess {
   // Calls that a test means to succeed; anything else fails it and ends here.
   v1::Operation Finish(const v1::Operation& operation);  // follows it to its end
   v1::Operation Prepare(const v1::PrepareInstanceRequest& request = {});
+  // With these databases, and a user `app` (password `pw`, from this machine) who may do everything
+  // in the first one.
+  v1::Operation PrepareWithApp(const std::vector<std::string>& databases);
   void WaitForRecovery();
   v1::Instance Instance();
   // Whether it is, or is within half a minute (a server that was killed recovers first).

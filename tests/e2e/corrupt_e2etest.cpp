@@ -21,16 +21,7 @@ class CorruptBackups : public testing::Test {
     agent_.more_settings =
         "backup: {chunk_size: 64KiB}\n";  // several chunks, also of small servers
     agent_.Start();
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    for (const char* name : {"one", "two"}) request.add_databases()->set_name(name);
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("one");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"one", "two"});
     Ask("CREATE TABLE precious (n int)");
     Ask("INSERT INTO precious VALUES (1), (2), (3)");
     server_ = agent_.server_pid();

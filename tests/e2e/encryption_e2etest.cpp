@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "agent/base/ids.h"
 #include "agent/os/files.h"
 #include "dbagent/v1/key.grpc.pb.h"
 #include "tests/e2e/agent_process.h"
@@ -31,16 +32,7 @@ class EncryptedBackups : public testing::Test {
   }
   void Prepare() {
     agent_.Start();
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    request.add_databases()->set_name("one");
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("one");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"one"});
     Ask("one", "CREATE TABLE words (word varchar(100))");
     Ask("one", "INSERT INTO words VALUES ('the-word-that-is-secret')");
   }
@@ -247,6 +239,60 @@ TEST_F(EncryptedBackups, ARunningBackupCanBeSlowedDownAndLetGo) {
   EXPECT_EQ(
       Call<OperationService>(agent_, &OperationService::Stub::Throttle, faster, answer).reason,
       "NOT_THROTTLABLE");
+}
+
+TEST_F(EncryptedBackups, ARestoreAndAVerificationCanBeSlowedDownAndLetGo) {
+  Prepare();
+  Ask("one", "CREATE TABLE bulky (line text)");
+  for (int i = 0; i < 20; ++i) {
+    // nothing that compresses: more than one chunk
+    std::string line;
+    while (line.size() < 60000) line += NewUuid();
+    Ask("one", "INSERT INTO bulky VALUES ('" + line + "')");
+  }
+  v1::CreateBackupRequest create;
+  create.set_chunk_bytes(64U << 10U);
+  create.add_databases("one");
+  v1::Operation made;
+  ASSERT_TRUE(Call<BackupService>(agent_, &BackupService::Stub::Create, create, made).ok());
+  made = agent_.Finish(made);
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << agent_.log();
+
+  // it reads a chunk or two, and no more until it is let go
+  const auto slow_then_fast = [&](const v1::Operation& begun) {
+    v1::GetOperationRequest get;
+    get.set_id(begun.id());
+    v1::Operation running;
+    for (int i = 0; i < 300 && running.progress().stages_size() == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      Call<OperationService>(agent_, &OperationService::Stub::Get, get, running);
+    }
+    EXPECT_EQ(running.state(), v1::RUNNING);
+    EXPECT_EQ(running.progress().bytes_per_second_limit(), 64U);
+    EXPECT_EQ(running.progress().stages(0).name(), "download");
+    v1::ThrottleOperationRequest faster;
+    faster.set_id(begun.id());
+    v1::Operation answer;
+    EXPECT_TRUE(
+        Call<OperationService>(agent_, &OperationService::Stub::Throttle, faster, answer).ok());
+    const v1::Operation ended = agent_.Finish(begun);
+    EXPECT_EQ(ended.state(), v1::SUCCEEDED) << ended.DebugString();
+    EXPECT_NE(ended.DebugString().find("bottleneck: "), std::string::npos) << ended.DebugString();
+  };
+  v1::VerifyBackupRequest verify;
+  verify.set_id(made.backup_id());
+  verify.set_bytes_per_second(64);
+  v1::Operation operation;
+  ASSERT_TRUE(Call<BackupService>(agent_, &BackupService::Stub::Verify, verify, operation).ok());
+  slow_then_fast(operation);
+  v1::RestoreBackupRequest restore;
+  restore.set_backup_id(made.backup_id());
+  restore.set_bytes_per_second(64);
+  v1::RestoreTarget& target = *restore.add_databases();
+  target.set_database("one");
+  target.set_restore_as("again");
+  ASSERT_TRUE(Call<BackupService>(agent_, &BackupService::Stub::Restore, restore, operation).ok());
+  slow_then_fast(operation);
 }
 
 TEST_F(EncryptedBackups, HowItIsMadeIsCheckedBeforeItBegins) {

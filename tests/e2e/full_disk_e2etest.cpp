@@ -42,18 +42,7 @@ class FullDisk : public testing::Test {
         os::RemoveTree(TheSmallFilesystems()->volume / "v");  // an earlier test's
     ASSERT_TRUE(emptied.ok()) << emptied.ToString();
   }
-  void Prepare() {
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    request.add_databases()->set_name("shop");
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("shop");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
-  }
+  void Prepare() { agent_.PrepareWithApp({"shop"}); }
   // The reason of the call's error or of the database's.
   std::string Create(const std::string& name, const std::string& request_id = "",
                      std::string* hint = nullptr) {

@@ -20,16 +20,7 @@ class ObjectStoreBackup : public testing::TestWithParam<const char*> {
     std::ofstream(secrets_ / "key") << "testing\n";
     ASSERT_EQ(chmod((secrets_ / "key").c_str(), 0600), 0);
     Launch(agent_);
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    request.add_databases()->set_name("shop");
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("shop");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"shop"});
     ASSERT_TRUE(Ask(agent_, "CREATE TABLE t (n int)").ok());
     ASSERT_TRUE(Ask(agent_, "INSERT INTO t VALUES (41), (42)").ok());
   }

@@ -41,16 +41,7 @@ class Recipe : public testing::Test {
  protected:
   void SetUp() override {
     agent_.Start();
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    request.add_databases()->set_name("shop");
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("shop");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"shop"});
     auto session = TheTraits().log_in(agent_.port(), {"app", Secret("pw"), "shop"});
     ASSERT_TRUE(session.ok()) << session.status().ToString();
     for (const std::string& sql : TheTraits().many_rows) ASSERT_TRUE((*session)->Query(sql).ok());

@@ -343,7 +343,7 @@ TEST_F(RequestTarget, WhatAKilledAgentLeftThereIsRemovedWhenCredentialsCome) {
   ASSERT_TRUE(Becomes(id, [](const auto& o) { return o.state() == v1::FAILED; }));
   orphan = Get(id);
   EXPECT_EQ(orphan.error().reason(), "INTERRUPTED");
-  EXPECT_NE(orphan.error().message().find("was removed now"), std::string::npos)
+  EXPECT_NE(orphan.error().message().find("was removed"), std::string::npos)
       << orphan.DebugString();
   EXPECT_EQ(Objects(), std::vector<std::string>());
   EXPECT_EQ(Renew(id, Key("testing")).reason, "OPERATION_ENDED");

@@ -31,16 +31,7 @@ class VerifyRestore : public testing::TestWithParam<v1::BackupMethod> {
   void SetUp() override {
     agent_.more_settings = "limits: {scratch_nice: 3}\n";  // other tests run beside it
     agent_.Start({{"DBAGENT_POINT_CONTROL", Control()}});
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    for (const char* name : {"shop", "a second"}) request.add_databases()->set_name(name);
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("shop");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"shop", "a second"});
     for (const std::string& sql : TheTraits().many_rows) Ask(sql);
   }
   void TearDown() override { EXPECT_FALSE(std::filesystem::exists(ScratchVolume())); }

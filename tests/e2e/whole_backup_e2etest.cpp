@@ -15,16 +15,7 @@ class WholeBackup : public testing::TestWithParam<v1::BackupMethod> {
  protected:
   void SetUp() override {
     agent_.Start();
-    v1::PrepareInstanceRequest request;
-    request.add_allowed_networks("127.0.0.0/8");
-    for (const char* name : {"shop", "crm", "a third"}) request.add_databases()->set_name(name);
-    v1::NewUser& user = *request.add_users();
-    user.mutable_user()->mutable_id()->set_name("app");
-    user.set_password("pw");
-    v1::DatabaseGrant& grant = *user.add_grants();
-    grant.set_database("shop");
-    grant.set_set(v1::ALL);
-    agent_.Prepare(request);
+    agent_.PrepareWithApp({"shop", "crm", "a third"});
     ASSERT_TRUE(Ask(agent_, "CREATE TABLE t (n int)").ok());
     ASSERT_TRUE(Ask(agent_, "INSERT INTO t VALUES (41), (42)").ok());
   }

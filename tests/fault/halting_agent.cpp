@@ -60,16 +60,7 @@ void HaltingAgent::Start() {
 }
 
 void HaltingAgent::Prepare() {
-  v1::PrepareInstanceRequest request;
-  request.add_allowed_networks("127.0.0.0/8");
-  for (const char* name : {"keep", "tiny"}) request.add_databases()->set_name(name);
-  v1::NewUser& user = *request.add_users();
-  user.mutable_user()->mutable_id()->set_name("app");
-  user.set_password("pw");
-  v1::DatabaseGrant& grant = *user.add_grants();
-  grant.set_database("keep");
-  grant.set_set(v1::ALL);
-  agent.Prepare(request);
+  agent.PrepareWithApp({"keep", "tiny"});
   auto session = TheTraits().log_in(agent.port(), {"app", Secret("pw"), "keep"});
   ASSERT_TRUE(session.ok()) << session.status().ToString();
   for (const std::string& sql : TheTraits().bulk_data) {

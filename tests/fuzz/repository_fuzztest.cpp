@@ -14,7 +14,9 @@ namespace {
 class LyingStore : public storage::ObjectStore {
  public:
   explicit LyingStore(std::string_view content) : content_(content) {}
-  Status Put(const OpContext&, const std::string&, Bytes) override { return Ok(); }
+  Status Put(const OpContext&, const std::string&, const storage::Content&) override {
+    return Ok();
+  }
   Status Replace(const OpContext&, const std::string&, Bytes) override { return Ok(); }
   Result<std::vector<std::byte>> Get(const OpContext&, const std::string& name,
                                      std::size_t limit) override {
@@ -74,6 +76,7 @@ void Try(std::string_view input) {
   stream::BufferBudget budget(1U << 20U);
   backup::PlacedChunk placed;
   placed.chunk.set_stored_bytes(input.size());
-  backup::ChunkReader reader(store, budget, "folder", {});
+  backup::ReadFlow flow(store, budget, nullptr);
+  backup::ChunkReader reader(flow, "folder", {});
   Require(!reader.Verify(ctx, placed).ok(), "a chunk of another digest is refused");
 }

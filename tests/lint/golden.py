@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What users read, kept as files so that a change of it is seen in review: help texts of every command, the settings
-file's errors, and every error's reason and message.
+file's errors, every error's reason and message, and the list of metrics.
 
   golden.py SOURCE BUILD             compares; shows what differs
   golden.py SOURCE BUILD --update    writes tests/golden/ anew
@@ -45,6 +45,7 @@ golden = {
     "help.txt": "\n".join(help_of("dbagentctl") + help_of("dbagentd")),
     "settings_errors.txt": run("dbagentd", "--check-config", "--settings", "tests/golden/mistakes.yaml"),
     "errors.txt": error_texts(),
+    "metrics.txt": run("dbagentd", "--list-metrics"),
 }
 differs = False
 for name, text in golden.items():

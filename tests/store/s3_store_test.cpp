@@ -48,6 +48,64 @@ TEST_F(S3Store, SignsTheBodysRealDigestAndAllThatMatters) {
       << put.headers.at("authorization");
 }
 
+TEST_F(S3Store, SendsTheDigestThatItsCallerHas) {
+  const std::string given(64, 'a');
+  ASSERT_OK(store_->Put(Ctx(), "o", {AsBytes("hello"), given}));
+  EXPECT_EQ(Heard().at(0).headers.at("x-amz-content-sha256"), given);
+}
+
+TEST_F(S3Store, ManyAreRemovedByOneRequestAndWhatThatKeepsOneByOne) {
+  server_.Next(AnswerWith(200, {},
+                          "<DeleteResult><Error><Key>b=/c</Key><Code>InternalError</Code>"
+                          "</Error><Error><Key>d</Key><Code>NoSuchKey</Code></Error>"
+                          "</DeleteResult>"));
+  ASSERT_OK(store_->RemoveAll(Ctx(), {"a", "b=/c", "d"}));
+  const HeardRequest many = Heard().at(0);
+  EXPECT_EQ(many.method, "POST");
+  EXPECT_EQ(many.target, "/place?delete=");
+  EXPECT_EQ(many.body,
+            "<?xml version=\"1.0\"?><Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+            "<Object><Key>a</Key></Object><Object><Key>b=/c</Key></Object>"
+            "<Object><Key>d</Key></Object><Quiet>true</Quiet></Delete>");
+  EXPECT_EQ(many.headers.at("content-md5").size(), 24U);
+  EXPECT_NE(many.headers.at("authorization").find("content-md5;"), std::string::npos);
+  ASSERT_EQ(Heard().size(), 2U);
+  EXPECT_EQ(Heard().at(1).method, "DELETE");
+  EXPECT_EQ(Heard().at(1).target, "/place/b%3D/c");
+}
+
+TEST_F(S3Store, AStoreThatCannotRemoveManyIsAskedOneByOneFromThenOn) {
+  server_.Next(AnswerWith(501, {}, S3ErrorBody("NotImplemented")));
+  ASSERT_OK(store_->RemoveAll(Ctx(), {"a", "b"}));
+  ASSERT_OK(store_->RemoveAll(Ctx(), {"c"}));
+  ASSERT_EQ(Heard().size(), 4U);
+  EXPECT_EQ(Heard().at(0).method, "POST");
+  EXPECT_EQ(Heard().at(3).method, "DELETE");
+}
+
+TEST_F(S3Store, OfManyWhatItMayNotRemoveIsTold) {
+  server_.Next(AnswerWith(200, {},
+                          "<DeleteResult><Error><Key>locked</Key><Code>AccessDenied</Code></Error>"
+                          "</DeleteResult>"));
+  server_.Next(AnswerWith(403, {}, S3ErrorBody("AccessDenied")), 2);
+  const Status removed = store_->RemoveAll(Ctx(), {"free", "locked"});
+  EXPECT_EQ(ReasonOf(removed), "PERMISSION_DENIED");
+  EXPECT_NE(removed.FullMessage().find("'locked'"), std::string::npos) << removed.FullMessage();
+}
+
+TEST_F(S3Store, ABucketWithALockGetsTheBodysMd5) {
+  server_.Next(AnswerWith(400, {},
+                          "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR "
+                          "x-amz-checksum- HTTP header is required for Put Object requests with "
+                          "Object Lock parameters</Message></Error>"));
+  ASSERT_OK(store_->Put(Ctx(), "o", AsBytes("hello")));
+  ASSERT_OK(store_->Put(Ctx(), "p", AsBytes("hello")));
+  ASSERT_EQ(Heard().size(), 3U);  // it is remembered
+  EXPECT_FALSE(Heard().at(0).headers.contains("content-md5"));
+  for (const std::size_t at : {1U, 2U})
+    EXPECT_EQ(Heard().at(at).headers.at("content-md5"), "XUFAKrxLKna5cZ2REBfFkg==");
+}
+
 TEST_F(S3Store, AClockThatIsWrongIsCorrectedByTheStoresDate) {
   const auto store_time = system_clock::now() + std::chrono::hours(2);
   const std::string date = [&] {
@@ -292,6 +350,18 @@ TEST(S3StoreAtSwift, AWrongRegionIsLearnt) {
   settings.s3.region = "elsewhere-1";
   ASSERT_OK_AND_ASSIGN(const auto store, storage::OpenStore(settings));
   EXPECT_OK(store->Put(Ctx(), "p", AsBytes("x")));
+}
+
+TEST(S3StoreAtSwift, RefusesADigestThatIsNotTheContents) {
+  ASSERT_OK(OpenSwift(TheSwift().Swift("digests").swift)->Replace(Ctx(), "first", {}));
+  config::StoreSettings settings = TheSwift().S3("digests");
+  settings.transport.attempts = 2;
+  ASSERT_OK_AND_ASSIGN(const auto store, storage::OpenStore(settings));
+  const Status put = store->Put(Ctx(), "o", {AsBytes("hello"), std::string(64, 'a')});
+  EXPECT_FALSE(put.ok());
+  EXPECT_NE(put.FullMessage().find("BadDigest"), std::string::npos) << put.FullMessage();
+  ASSERT_OK_AND_ASSIGN(const bool there, store->Exists(Ctx(), "o"));
+  EXPECT_FALSE(there);
 }
 
 }  // namespace

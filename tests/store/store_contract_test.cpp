@@ -9,6 +9,7 @@
 #include "agent/base/parallel.h"
 #include "agent/storage/file_store.h"
 #include "agent/storage/open_store.h"
+#include "agent/stream/sha256.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/swift_server.h"
 #include "tests/support/temp_dir.h"
@@ -121,6 +122,25 @@ TEST_P(StoreContract, GivesBackWhatWasPut) {
   ASSERT_OK(Put("a/b/c", every_byte));
   EXPECT_EQ(Get("a/b/c"), every_byte);
   EXPECT_TRUE(Exists("a/b/c"));
+}
+
+TEST_P(StoreContract, TakesTheContentsDigestFromItsCaller) {
+  ASSERT_OK(store().Put(ctx(), "o", {AsBytes("content"), stream::Sha256Hex(AsBytes("content"))}));
+  EXPECT_EQ(Get("o"), "content");
+}
+
+TEST_P(StoreContract, RemovesManyAtATime) {
+  Strings names;
+  for (int i = 0; i < 30; ++i) names.push_back(fmt::format("a/{}/o%20=", i));
+  for (const std::string& name : names) ASSERT_OK(Put(name, "x"));
+  ASSERT_OK(Put("a/stays", "x"));
+  names.push_back("a/was/never/there");
+  ASSERT_OK(store().RemoveAll(ctx(), names));
+  EXPECT_EQ(Names("a/"), Strings{"a/stays"});
+  EXPECT_FALSE(Exists(names[0]));
+  EXPECT_OK(store().RemoveAll(ctx(), names));
+  EXPECT_OK(store().RemoveAll(ctx(), {}));
+  EXPECT_EQ(ReasonOf(store().RemoveAll(ctx(), {"../out"})), "NAME_INVALID");
 }
 
 TEST_P(StoreContract, HoldsEmptyAndLargeObjects) {

@@ -54,6 +54,7 @@ class TokenServer {
                          "X-Storage-Url: " + server.url() + "/"});
         return true;
       }
+      if (request.path() == "/info") return false;  // everybody's
       if (request.headers.at("x-auth-token") == fmt::format("t{}", valid.load())) return false;
       reply.Send(401);
       return true;
@@ -157,6 +158,38 @@ TEST(SwiftStoreAtSwift, AContainersQuotaIsNoSpace) {
   EXPECT_NE(full.FullMessage().find("quota"), std::string::npos) << full.FullMessage();
   quota("1000000");
   EXPECT_OK(store->Put(Ctx(), "large", AsBytes(std::string(5000, 'x'))));
+}
+
+TEST(SwiftStoreLimits, AnObjectLargerThanTheServiceTakesIsToldWithItsLimit) {
+  ScriptedStore server;
+  server.Always([](const HeardRequest& request, Reply& reply) {
+    if (request.path() != "/info") return false;
+    EXPECT_FALSE(request.headers.contains("x-auth-token")) << "/info is everybody's";
+    reply.Send(200, {}, R"({"swift": {"max_file_size": 1000, "version": "2.30"}})");
+    return true;
+  });
+  const auto store = OpenSwift(SwiftAt(server.url() + "/v1/account"));
+  ASSERT_OK(store->Put(Ctx(), "fits", AsBytes(std::string(1000, 'x'))));
+  const Status large = store->Put(Ctx(), "large", AsBytes(std::string(1001, 'x')));
+  EXPECT_EQ(ReasonOf(large), "STORE_REFUSED");
+  EXPECT_NE(large.message().find("it has 1001 bytes, the store takes objects of at most 1000"),
+            std::string::npos)
+      << large.FullMessage();
+  EXPECT_NE(large.hint().find("backup.chunk_size"), std::string::npos);
+}
+
+TEST(SwiftStoreLimits, AServiceThatDoesNotTellThemIsTakenAsItIs) {
+  for (const int status : {200, 401, 403, 404}) {
+    ScriptedStore server;
+    server.Always([status](const HeardRequest& request, Reply& reply) {
+      if (request.path() != "/info") return false;
+      reply.Send(status, {}, "<html>no</html>");
+      return true;
+    });
+    EXPECT_OK(OpenSwift(SwiftAt(server.url() + "/v1/account"))
+                  ->Put(Ctx(), "o", AsBytes(std::string(5000, 'x'))))
+        << status;
+  }
 }
 
 }  // namespace

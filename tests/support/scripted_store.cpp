@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "agent/base/bytes.h"
+#include "agent/base/url.h"
 
 namespace dbagent::tests {
 namespace {
@@ -202,6 +203,45 @@ void ScriptedStore::Keep(const HeardRequest& request) {
   objects_[request.path()] = std::move(object);
 }
 
+void ScriptedStore::FreezeListings(bool frozen) {
+  const std::lock_guard lock(mutex_);
+  listed_.reset();
+  if (frozen) listed_ = objects_;
+}
+
+// Of a container, by prefix, with the delimiter `/`, after a marker.
+std::string ScriptedStore::ListingOf(const HeardRequest& request) const {
+  std::map<std::string, std::string> query;
+  for (std::size_t at = request.target.find('?'); at != std::string::npos;) {
+    const std::size_t end = request.target.find('&', at + 1);
+    const std::string pair =
+        request.target.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    const std::size_t equals = pair.find('=');
+    query[pair.substr(0, equals)] = PercentDecode(pair.substr(equals + 1));
+    at = end;
+  }
+  const std::string place = request.path() + "/", &prefix = query["prefix"];
+  const std::size_t limit = std::stoul(query["limit"]);
+  std::map<std::string, std::string> entries;  // in order; a folder once
+  for (const auto& [path, object] : listed_ ? *listed_ : objects_) {
+    if (!path.starts_with(place)) continue;
+    const std::string name = PercentDecode(path.substr(place.size()));
+    if (!name.starts_with(prefix)) continue;
+    const std::size_t slash = name.find('/', prefix.size());
+    const std::string shown = slash == std::string::npos ? name : name.substr(0, slash + 1);
+    if (shown <= query["marker"]) continue;
+    entries[shown] = slash == std::string::npos ? fmt::format(R"({{"name":"{}","bytes":{}}})",
+                                                              shown, object.content.size())
+                                                : fmt::format(R"({{"subdir":"{}"}})", shown);
+  }
+  std::string json;
+  for (const auto& [name, entry] : entries) {
+    if (std::count(json.begin(), json.end(), '{') == static_cast<std::ptrdiff_t>(limit)) break;
+    json += (json.empty() ? "" : ",") + entry;
+  }
+  return "[" + json + "]";
+}
+
 void ScriptedStore::AnswerHonestly(const HeardRequest& request, Reply& reply) {
   std::unique_lock lock(mutex_);
   const std::string path = request.path();
@@ -218,6 +258,8 @@ void ScriptedStore::AnswerHonestly(const HeardRequest& request, Reply& reply) {
     objects_.erase(path);
     return reply.Send(204);
   }
+  if (request.method == "GET" && request.target.find("format=json") != std::string::npos)
+    return reply.Send(200, {"Content-Type: application/json"}, ListingOf(request));
   if (of_place && found == objects_.end()) return reply.Send(200);
   if (found == objects_.end()) {
     return reply.Send(404, {}, request.method == "HEAD" ? "" : S3ErrorBody("NoSuchKey"));

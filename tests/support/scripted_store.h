@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,8 +45,8 @@ class Reply {
 
 // A store over HTTP that lies on request. Each request takes the next fault of the script; when
 // there is none, it is answered honestly from memory, as S3 and Swift do for PUT (with
-// `If-None-Match: *`), GET, HEAD and DELETE of an object. Not a stand-in for a real store: it
-// checks no signature and lists nothing.
+// `If-None-Match: *`), GET, HEAD and DELETE of an object, and Swift for a listing. Not a stand-in
+// for a real store: it checks no signature.
 class ScriptedStore {
  public:
   // True: the fault gave the answer; false: the honest one follows.
@@ -67,6 +68,8 @@ class ScriptedStore {
   // Stores what a PUT brought, without an answer.
   void Keep(const HeardRequest& request);
   bool ignore_conditions = false;
+  // From now on listings show the objects that there are now; as they are with `false`.
+  void FreezeListings(bool frozen);
 
  private:
   struct Object {
@@ -78,6 +81,7 @@ class ScriptedStore {
   bool Read(int fd, std::string& pending, HeardRequest& request);
   void Answer(const HeardRequest& request, Reply& reply);
   void AnswerHonestly(const HeardRequest& request, Reply& reply);
+  std::string ListingOf(const HeardRequest& request) const;
 
   const bool ipv6_;
   UniqueFd listener_;
@@ -87,6 +91,7 @@ class ScriptedStore {
   Fault always_;
   std::vector<HeardRequest> heard_;
   std::map<std::string, Object> objects_;
+  std::optional<std::map<std::string, Object>> listed_;  // unless that is what there is
   std::list<std::thread> threads_;
   std::vector<int> open_;
   std::atomic<bool> ending_ = false;

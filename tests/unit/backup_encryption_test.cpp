@@ -66,7 +66,8 @@ class BackupEncryption : public testing::Test {
     std::string all;
     std::vector<std::byte> buffer(100000);
     for (const internal::Stream& stream : opened.manifest.streams()) {
-      StreamSource source(ctx(), *store_, budget_, {kInstance, opened, stream});
+      ReadFlow flow(*store_, budget_, nullptr);
+      StreamSource source(ctx(), flow, {kInstance, opened, stream});
       for (;;) {
         ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx(), buffer));
         if (got == 0) break;
@@ -130,7 +131,8 @@ TEST_F(BackupEncryption, WithoutItsKeyItCanBeListedAndDeletedButNotRead) {
     EXPECT_EQ(ReasonOf(refused), "KEY_MISSING");
     EXPECT_NE(refused.message().find("can be opened by old"), std::string::npos)
         << refused.message();
-    EXPECT_EQ(ReasonOf(Verify(ctx(), *store_, budget_, *ring, kInstance, backup)), "KEY_MISSING");
+    ReadFlow flow(*store_, budget_, nullptr);
+    EXPECT_EQ(ReasonOf(Verify(ctx(), flow, *ring, kInstance, backup)), "KEY_MISSING");
   }
   EXPECT_EQ(ReasonOf(ReadAll(backup, same_name)), "KEY_WRONG");
   EXPECT_OK(repository_.Remove(ctx(), backup));

@@ -27,10 +27,12 @@ class MemoryStore : public storage::ObjectStore {
   // Called with every Put, before it: may wait, or fail it.
   std::function<Status(const OpContext&, const std::string&)> on_put;
 
-  Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
+  Status Put(const OpContext& ctx, const std::string& name,
+             const storage::Content& content) override {
     if (on_put) RETURN_IF_ERROR(on_put(ctx, name));
     const std::lock_guard lock(mutex_);
-    if (!objects_.emplace(name, std::vector<std::byte>(content.begin(), content.end())).second)
+    if (!objects_.emplace(name, std::vector<std::byte>(content.bytes.begin(), content.bytes.end()))
+             .second)
       return Error(Code::kAlreadyExists, "OBJECT_EXISTS", "'{}' exists", name);
     return Ok();
   }
@@ -85,7 +87,8 @@ class BackupPipeline : public testing::Test {
   std::string ReadBack(const internal::Stream& stream) {
     OpenedBackup backup;
     backup.manifest.set_id(kBackup);
-    StreamSource source(ctx(), store_, budget_, {kInstance, backup, stream});
+    ReadFlow flow(store_, budget_, nullptr);
+    StreamSource source(ctx(), flow, {kInstance, backup, stream});
     std::string all;
     std::vector<std::byte> buffer(70000);
     for (;;) {
@@ -130,7 +133,8 @@ TEST_F(BackupPipeline, AStreamOfMoreThanOneIndexComesBackInOrder) {
   EXPECT_GE(stream.chunks(), static_cast<std::uint64_t>(frames));
   OpenedBackup backup;
   backup.manifest.set_id(kBackup);
-  StreamSource source(ctx(), store_, budget_, {kInstance, backup, stream});
+  ReadFlow flow(store_, budget_, nullptr);
+  StreamSource source(ctx(), flow, {kInstance, backup, stream});
   std::string got;
   std::vector<std::byte> buffer(kFrameBytes);
   for (int i = 0; i < frames; ++i) {
@@ -262,6 +266,64 @@ TEST_F(BackupPipeline, TheRateHoldsForTheWholeBackup) {
   ASSERT_OK(Write(pipeline, Noise(kFrameBytes), 5));
   EXPECT_GE(Clock::now() - begun, 990ms);
   EXPECT_EQ(pipeline.Bottleneck(), "rate");
+}
+
+TEST_F(BackupPipeline, ReadersCountWhatEachStageDidAndTellWhatTheOthersWaitedFor) {
+  Pipeline pipeline(store_, budget_, rate_, {});
+  const std::string content = Noise(12U << 20U);
+  ASSERT_OK_AND_ASSIGN(const internal::Stream stream, Write(pipeline, content));
+  OpenedBackup backup;
+  backup.manifest.set_id(kBackup);
+  const auto read = [&](ReadFlow& flow, std::chrono::milliseconds pause) {
+    StreamSource source(ctx(), flow, {kInstance, backup, stream});
+    std::vector<std::byte> buffer(1U << 20U);
+    for (;;) {
+      const Result<std::size_t> got = source.Read(ctx(), buffer);
+      EXPECT_OK(got);
+      if (!got.ok() || *got == 0) return;
+      std::this_thread::sleep_for(pause);
+    }
+  };
+  ReadFlow slow(store_, budget_, nullptr);
+  EXPECT_EQ(slow.Report(), "");
+  read(slow, 40ms);
+  EXPECT_EQ(slow.Bottleneck(), "target");
+  std::map<std::string, std::uint64_t> bytes;
+  for (const StageFigures& stage : slow.Figures()) bytes[stage.name] = stage.bytes;
+  EXPECT_EQ(bytes, (std::map<std::string, std::uint64_t>{{"download", stream.stored_bytes()},
+                                                         {"check", stream.stored_bytes()},
+                                                         {"decompress", stream.stored_bytes()},
+                                                         {"target", stream.source_bytes()}}));
+  RateLimit rate(20U << 20U);
+  ReadFlow limited(store_, budget_, &rate);
+  read(limited, 0ms);
+  EXPECT_EQ(limited.Bottleneck(), "rate");
+  EXPECT_TRUE(limited.Report().starts_with("bottleneck: rate (download ")) << limited.Report();
+}
+
+TEST_F(BackupPipeline, ARateOfReadingIsKeptToAndCanBeLetGoMeanwhile) {
+  Pipeline pipeline(store_, budget_, rate_, {});
+  ASSERT_OK_AND_ASSIGN(const internal::Stream stream, Write(pipeline, Noise(24U << 20U)));
+  OpenedBackup backup;
+  backup.manifest.set_id(kBackup);
+  RateLimit rate(1);  // the first chunk goes, the next one in weeks
+  ReadFlow flow(store_, budget_, &rate);
+  StreamSource source(ctx(), flow, {kInstance, backup, stream});
+  std::thread letting_go([&] {
+    std::this_thread::sleep_for(500ms);
+    EXPECT_LT(flow.Figures().front().bytes, stream.stored_bytes() / 2);
+    rate.Set(0);
+  });
+  std::vector<std::byte> buffer(1U << 20U);
+  std::uint64_t all = 0;
+  for (;;) {
+    const Result<std::size_t> got = source.Read(ctx(), buffer);
+    EXPECT_OK(got);
+    if (!got.ok() || *got == 0) break;
+    all += *got;
+  }
+  letting_go.join();
+  EXPECT_EQ(all, stream.source_bytes());
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ class FaultyStore : public storage::ObjectStore {
 
   std::function<Status(const char* call, const std::string& name)> fault;
 
-  Status Put(const OpContext& ctx, const std::string& name, Bytes content) override {
+  Status Put(const OpContext& ctx, const std::string& name,
+             const storage::Content& content) override {
     RETURN_IF_ERROR(Fault("put", name));
     return inner_->Put(ctx, name, content);
   }
@@ -139,7 +140,8 @@ class BackupRepository : public testing::Test {
     return report.ok() ? *std::move(report) : SweepReport();
   }
   internal::Verification VerifyIt(const std::string& backup) {
-    Result<internal::Verification> found = Verify(ctx(), store_, budget_, ring_, kInstance, backup);
+    ReadFlow flow(store_, budget_, nullptr);
+    Result<internal::Verification> found = Verify(ctx(), flow, ring_, kInstance, backup);
     EXPECT_OK(found);
     return found.ok() ? *std::move(found) : internal::Verification();
   }
@@ -158,7 +160,8 @@ class BackupRepository : public testing::Test {
     ASSIGN_OR_RETURN(const OpenedBackup opened, repository_.Open(ctx(), backup, ring_));
     std::vector<std::byte> buffer(100000);
     for (const internal::Stream& stream : opened.manifest.streams()) {
-      StreamSource source(ctx(), store_, budget_, {kInstance, opened, stream});
+      ReadFlow flow(store_, budget_, nullptr);
+      StreamSource source(ctx(), flow, {kInstance, opened, stream});
       for (;;) {
         ASSIGN_OR_RETURN(const std::size_t got, source.Read(ctx(), buffer));
         if (got == 0) break;
@@ -624,8 +627,8 @@ TEST_F(BackupVerify, AStoreThatIsAwayIsNoDamage) {
   store_.fault = [&](const char* call, const std::string&) {
     return std::string_view(call) == "get" && ++gets > 3 ? Away() : Ok();
   };
-  EXPECT_EQ(ReasonOf(Verify(ctx(), store_, budget_, ring_, kInstance, backup_)),
-            "STORE_UNAVAILABLE");
+  ReadFlow flow(store_, budget_, nullptr);
+  EXPECT_EQ(ReasonOf(Verify(ctx(), flow, ring_, kInstance, backup_)), "STORE_UNAVAILABLE");
 }
 
 TEST_F(BackupVerify, AnObjectThatTheStoreCannotGiveIsBad) {
@@ -643,10 +646,12 @@ TEST_F(BackupVerify, CanBeCancelledAndFitsIntoASmallBudget) {
     if (name.ends_with(".zst")) stop->RequestStop(StopReason::kCancelled);
     return Ok();
   };
-  EXPECT_EQ(ReasonOf(Verify(stopping, store_, budget_, ring_, kInstance, backup_)), "CANCELLED");
+  ReadFlow flow(store_, budget_, nullptr);
+  EXPECT_EQ(ReasonOf(Verify(stopping, flow, ring_, kInstance, backup_)), "CANCELLED");
   store_.fault = nullptr;
   stream::BufferBudget small(5U << 20U);  // of one chunk
-  EXPECT_OK(Verify(ctx(), store_, small, ring_, kInstance, backup_));
+  ReadFlow narrow(store_, small, nullptr);
+  EXPECT_OK(Verify(ctx(), narrow, ring_, kInstance, backup_));
 }
 
 TEST_F(BackupVerify, ItsResultsLieBesideTheBackupTheNewestIsShown) {

@@ -33,6 +33,27 @@ TEST(Settings, ReadsAFileAndFillsInDefaults) {
   EXPECT_TRUE(parsed.settings.roles.contains("viewer"));
 }
 
+TEST(Settings, MetricsAreServedToThisMachineAlone) {
+  const auto read = [](const std::string& listen) {
+    return ParseSettings(kGood + ("metrics: {listen: '" + listen + "'}\n"));
+  };
+  EXPECT_FALSE(ParseSettings(kGood).settings.metrics.has_value());
+  for (const char* good : {"127.0.0.1:9187", "127.1.2.3:1", "[::1]:65535", "unix:/run/m.sock"}) {
+    const Parsed parsed = read(good);
+    EXPECT_EQ(FormatProblems("f", parsed.problems), "") << good;
+    ASSERT_TRUE(parsed.settings.metrics.has_value()) << good;
+    EXPECT_EQ(parsed.settings.metrics->text(), good);
+  }
+  for (const char* bad :
+       {"0.0.0.0:9187", "192.168.1.1:9187", "[::]:9187", "[fe80::1]:9187", "localhost:9187", "9187",
+        "127.0.0.1", "127.0.0.1:", "[::1]", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:80/x",
+        "unix:relative", "unix:", "http://127.0.0.1:80"}) {
+    EXPECT_EQ(read(bad).problems.size(), 1U) << bad;
+  }
+  EXPECT_EQ(read("unix:/" + std::string(107, 'a')).problems.size(), 1U);
+  EXPECT_NE(ProblemsOf(kGood + std::string("metrics: {}\n")), "");
+}
+
 TEST(Settings, TheExampleFileHasNoProblems) {
   ASSERT_OK_AND_ASSIGN(const std::string yaml,
                        os::ReadFile(DBAGENT_SOURCE_DIR "/agent/config/settings.example.yaml"));
