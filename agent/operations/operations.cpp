@@ -330,12 +330,29 @@ Result<Record> Operations::Get(const std::string& id) {
 }
 
 Result<std::vector<Record>> Operations::List(const ListFilter& filter) {
-  ASSIGN_OR_RETURN(std::vector<Record> records, journal_->List(filter));
-  const std::lock_guard lock(mutex_);
-  for (Record& record : records) {
-    if (const auto found = live_.find(record.id); found != live_.end())
-      record = Snapshot(*found->second);
+  // What lives is in the state that it says, whatever the journal has: it knows of no CANCELLING,
+  // and of an end a moment before the locks are free.
+  std::map<std::string, Record> live;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, one] : live_) live.emplace(id, Snapshot(*one));
   }
+  const auto asked_for = [&](const Record& record) {
+    return filter.states.empty() || std::find(filter.states.begin(), filter.states.end(),
+                                              record.state) != filter.states.end();
+  };
+  ListFilter wider = filter;
+  wider.limit += live.size();
+  ASSIGN_OR_RETURN(std::vector<Record> records, journal_->List(wider));
+  std::erase_if(records, [&](const Record& record) { return live.contains(record.id); });
+  for (auto& [id, record] : live) {
+    if (asked_for(record) && (filter.kind.empty() || record.kind == filter.kind) &&
+        (filter.before.empty() || id < filter.before))
+      records.push_back(std::move(record));
+  }
+  std::sort(records.begin(), records.end(),
+            [](const Record& a, const Record& b) { return a.id > b.id; });
+  if (records.size() > filter.limit) records.resize(filter.limit);
   return records;
 }
 

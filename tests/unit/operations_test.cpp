@@ -382,6 +382,28 @@ TEST_F(OperationsTest, ListsNewestFirstFromABound) {
   EXPECT_EQ(rest[0].targets[0], "a");
 }
 
+TEST_F(OperationsTest, ListsWhatLivesByTheStateThatItIsInWhateverTheJournalHas) {
+  const auto operations = Open();
+  std::promise<void> release;
+  ASSERT_OK_AND_ASSIGN(const Record begun,
+                       operations->Submit({"backup.create", {"shop"}, "tester", "", ""},
+                                          [&](Running& running) -> Status {
+                                            release.get_future().get();
+                                            return running.ctx().Poll();
+                                          }));
+  ASSERT_OK(operations->Cancel(begun.id));
+  const auto count = [&](State state) {
+    const Result<std::vector<Record>> found = operations->List({.states = {state}});
+    EXPECT_TRUE(tests::IsOk(found));
+    return found.ok() ? found->size() : 0;
+  };
+  EXPECT_EQ(count(State::kRunning), 0U);
+  EXPECT_EQ(count(State::kCancelling), 1U);
+  release.set_value();
+  EXPECT_EQ(WaitForEnd(*operations, begun.id), State::kCancelled);
+  EXPECT_EQ(count(State::kCancelled), 1U);
+}
+
 TEST_F(OperationsTest, TurnsAnExceptionIntoAFailedOperation) {
   const auto operations = Open();
   EXPECT_EQ(
