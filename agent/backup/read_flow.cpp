@@ -31,7 +31,7 @@ Result<stream::BufferBudget::Share> ReadFlow::Reserve(const OpContext& ctx,
 Result<std::vector<std::byte>> ReadFlow::Download(const OpContext& ctx, const std::string& object,
                                                   std::uint64_t stored_bytes) {
   const SteadyTime begun = Clock::now();
-  ASSIGN_OR_RETURN(std::vector<std::byte> stored, store_.Get(ctx, object, stored_bytes));
+  ASSIGN_OR_RETURN(std::vector<std::byte> stored, store_.GetStored(ctx, object, stored_bytes));
   download_.Take(stored.size(), {});
   download_.Worked(Clock::now() - begun);
   return stored;

@@ -121,7 +121,8 @@ Result<std::vector<internal::Chunk>> Repository::ReadIndex(const OpContext& ctx,
                                                            const std::string& backup,
                                                            const internal::IndexRef& ref) {
   const std::string object = Folder(backup) + ref.object();
-  const Result<std::vector<std::byte>> content = store_.Get(ctx, object, kLargestManifestBytes);
+  const Result<std::vector<std::byte>> content =
+      store_.GetStored(ctx, object, kLargestManifestBytes);
   if (!content.ok() && content.status().reason() == "OBJECT_NOT_FOUND")
     return CorruptObject(object, "is missing");
   if (!content.ok()) return content.status();

@@ -70,6 +70,8 @@ class Dialect {
   // Request header that keeps a text with an object, and comes back with it.
   virtual std::string_view metadata_header() const = 0;
   virtual std::size_t longest_key() const = 0;
+  // An object that was stored may be 404 for a while.
+  virtual bool reads_may_lag() const { return false; }
 
   // Once a call: digests of the body.
   virtual void Seal(Call& call) const = 0;

@@ -17,6 +17,11 @@ constexpr std::size_t kListPart = 1000;
 constexpr std::size_t kListBytes = 8U << 20U;
 constexpr std::size_t kRemovesAtOnce = 8;
 constexpr std::chrono::seconds kLimitsBudget{10};
+// Of what should be there and is not: a backup of which much is truly gone must be told some day.
+constexpr RetryPolicy kLag{.attempts = 5,
+                           .budget = std::chrono::seconds(10),
+                           .first = std::chrono::milliseconds(500),
+                           .cap = std::chrono::seconds(4)};
 // After every key that begins with a folder's name: U+10FFFF, the last character there is.
 constexpr std::string_view kLast = "\xF4\x8F\xBF\xBF";
 
@@ -66,6 +71,17 @@ class HttpStore : public ObjectStore {
                    dialect_->place());
     if (answer.status != 200) return Unexpected("read", name, answer);
     return std::move(answer.body);
+  }
+
+  Result<std::vector<std::byte>> GetStored(const OpContext& ctx, const std::string& name,
+                                           std::size_t limit) override {
+    Retries retries(kLag);
+    for (;;) {
+      Result<std::vector<std::byte>> got = Get(ctx, name, limit);
+      if (got.ok() || got.status().reason() != "OBJECT_NOT_FOUND" || !dialect_->reads_may_lag())
+        return got;
+      RETURN_IF_ERROR(retries.Wait(ctx, std::move(got).status()));
+    }
   }
 
   Result<bool> Exists(const OpContext& ctx, const std::string& name) override {

@@ -28,10 +28,11 @@ class MeasuredStore : public ObjectStore {
   }
   Result<std::vector<std::byte>> Get(const OpContext& ctx, const std::string& name,
                                      std::size_t limit) override {
-    auto got = Measure("get", [&] { return store_->Get(ctx, name, limit); });
-    if (got.ok())
-      telemetry::metrics().store_received.Add(static_cast<double>(got->size()), {name_});
-    return got;
+    return Received(Measure("get", [&] { return store_->Get(ctx, name, limit); }));
+  }
+  Result<std::vector<std::byte>> GetStored(const OpContext& ctx, const std::string& name,
+                                           std::size_t limit) override {
+    return Received(Measure("get", [&] { return store_->GetStored(ctx, name, limit); }));
   }
   Result<bool> Exists(const OpContext& ctx, const std::string& name) override {
     return Measure("exists", [&] { return store_->Exists(ctx, name); });
@@ -63,6 +64,12 @@ class MeasuredStore : public ObjectStore {
     if (stored.ok())
       telemetry::metrics().store_sent.Add(static_cast<double>(content.size()), {name_});
     return stored;
+  }
+
+  Result<std::vector<std::byte>> Received(Result<std::vector<std::byte>> got) const {
+    if (got.ok())
+      telemetry::metrics().store_received.Add(static_cast<double>(got->size()), {name_});
+    return got;
   }
 
   const std::unique_ptr<ObjectStore> store_;

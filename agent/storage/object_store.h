@@ -74,6 +74,12 @@ class ObjectStore {
                                            const ListPage& page) = 0;
   // What is not there is fine.
   virtual Status Remove(const OpContext& ctx, const std::string& name) = 0;
+  // As Get, of an object that was stored: where reads may lag behind writes it is asked for again
+  // for a few seconds before it is OBJECT_NOT_FOUND.
+  virtual Result<std::vector<std::byte>> GetStored(const OpContext& ctx, const std::string& name,
+                                                   std::size_t limit) {
+    return Get(ctx, name, limit);
+  }
   // The same of many, in any order and faster where the store can. After an error some of them may
   // be gone.
   virtual Status RemoveAll(const OpContext& ctx, const std::vector<std::string>& names);

@@ -29,6 +29,8 @@ class SwiftDialect : public Dialect {
   }
   std::string_view metadata_header() const override { return "x-object-meta-dbagent-put"; }
   std::size_t longest_key() const override { return 1024; }  // Swift's default
+  // a node that was away when it was written, and is asked first
+  bool reads_may_lag() const override { return true; }
 
   void Seal(Call& call) const override {
     if (call.method == "PUT" && !call.key.empty())

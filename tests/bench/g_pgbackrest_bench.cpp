@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "agent/storage/open_store.h"
 #include "tests/bench/speed.h"
 #include "tests/support/swift_server.h"
 #include "tests/support/tls_front.h"
@@ -23,15 +24,15 @@ class PgBackRest : public Speed {
   void Configure(const std::string& repository) {
     std::ofstream(Home("pgbackrest.conf"))
         << "[global]\n"
-        << repository << "log-path=" << Home("log") << "\nlock-path=" << Home("lock")
-        << "\nspool-path=" << Home("spool")
+        << repository << "log-path=" << Home("rest-log") << "\nlock-path=" << Home("rest-lock")
+        << "\nspool-path=" << Home("rest-spool")
         << "\nlog-level-console=off\nlog-level-file=off\nlog-level-stderr=error\n"
            "compress-type=zst\ncompress-level=1\nprocess-max=2\nstart-fast=y\narchive-check=n\n"
            "repo1-retention-full=1\n[main]\npg1-path="
         << (agent_.volume().current() / "data").native()
         << "\npg1-socket-path=" << agent_.run_directory().native() << "\npg1-port=" << agent_.port()
         << "\n";
-    Shell("mkdir -p " + Home("log") + " " + Home("lock") + " " + Home("spool"));
+    Shell("mkdir -p " + Home("rest-log") + " " + Home("rest-lock") + " " + Home("rest-spool"));
     Shell(Rest("stanza-create"));
   }
   std::string Rest(const std::string& command) {
@@ -62,12 +63,12 @@ TEST_F(PgBackRest, ToTheSameS3) {
   const TlsFront front(TheSwift().url());
   AddObjectStores(front.url(), front.ca_file());
   Begin(true);
-  Shell(fmt::format(
-      "token=$(curl -sf -D - -o /dev/null -H \"X-Storage-User: test:tester\" -H \"X-Storage-Pass: "
-      "testing\" {0}/auth/v1.0 | tr -d \"\\r\" | sed -n \"s/^X-Auth-Token: //Ip\"); for c in rest "
-      "bench; do curl -sf -o /dev/null -X PUT -H \"X-Auth-Token: $token\" {0}/v1/AUTH_test/$c; "
-      "done",
-      TheSwift().url()));
+  for (const char* bucket : {"rest", "bench"}) {
+    auto store = storage::OpenStore(TheSwift().Swift(bucket));
+    ASSERT_TRUE(store.ok()) << store.status().ToString();
+    const OpContext ctx;
+    ASSERT_TRUE((*store)->Put(ctx, "made", AsBytes("it")).ok());
+  }
   Configure(fmt::format(
       "repo1-type=s3\nrepo1-path=/\nrepo1-s3-bucket=rest\nrepo1-s3-endpoint=localhost\n"
       "repo1-storage-port={}\nrepo1-storage-ca-file={}\nrepo1-s3-uri-style=path\n"

@@ -73,7 +73,7 @@ TEST(Ctl, CompletesItsOwnCommands) {
   char line[256] = "";
   ASSERT_NE(fgets(line, sizeof line, pipe), nullptr);
   pclose(pipe);
-  EXPECT_STREQ(line, "restore\n");
+  EXPECT_STREQ(line, "restore renew-credentials\n");
 }
 
 TEST(Ctl, ShowsOneLifeOfADatabaseAsAPersonWouldSeeIt) {

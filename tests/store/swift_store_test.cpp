@@ -43,6 +43,16 @@ TEST(SwiftStore, AGivenTokenThatWasRenewedIsTakenWhenTheOldOneIsRefused) {
   EXPECT_OK(store->Put(Ctx(), "q", AsBytes("x")));
 }
 
+TEST(SwiftStore, AnObjectThatWasStoredIsAskedForAgainBeforeItIsMissing) {
+  ScriptedStore server;
+  const auto store = OpenSwift(SwiftAt(server.url()));
+  ASSERT_OK(store->Put(Ctx(), "o", AsBytes("x")));
+  server.Next(AnswerWith(404), 2);
+  EXPECT_EQ(ReasonOf(store->Get(Ctx(), "o", 10)), "OBJECT_NOT_FOUND");
+  EXPECT_OK(store->GetStored(Ctx(), "o", 10));
+  EXPECT_EQ(ReasonOf(store->GetStored(Ctx(), "never", 10)), "OBJECT_NOT_FOUND");
+}
+
 // A server that gives tokens t1, t2 …, and refuses all but the newest.
 class TokenServer {
  public:
