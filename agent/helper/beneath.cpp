@@ -35,8 +35,17 @@ Status CheckMemberName(const std::string& name) {
   return Ok();
 }
 
+// Every full piece goes to the disk while the next is being made, or all of it would be waited for
+// at the end. Only a hint: Sync tells what could not be written.
+void BeginWriteback(int fd, std::int64_t from, std::int64_t to) {
+  constexpr std::int64_t kPiece = 8 << 20;
+  const std::int64_t first = from / kPiece * kPiece, last = to / kPiece * kPiece;
+  if (first != last) sync_file_range(fd, first, last - first, SYNC_FILE_RANGE_WRITE);
+}
+
 Status WriteAt(int fd, const char* data, std::size_t length, std::int64_t offset,
                const std::string& name) {
+  const std::int64_t begun = offset;
   while (length > 0) {
     const ssize_t written = pwrite(fd, data, length, offset);
     if (written < 0 && errno == EINTR) continue;
@@ -45,6 +54,7 @@ Status WriteAt(int fd, const char* data, std::size_t length, std::int64_t offset
     offset += written;
     length -= static_cast<std::size_t>(written);
   }
+  BeginWriteback(fd, begun, offset);
   return Ok();
 }
 
