@@ -29,7 +29,9 @@ Pipeline::Pipeline(storage::ObjectStore& store, stream::BufferBudget& budget, Ra
       options_(options),
       level_(options.level),
       compress_("compress", options.compress_threads, options.polite),
-      upload_("upload", options.uploads, options.polite) {}
+      upload_("upload", options.uploads, options.polite) {
+  if (options.polite) yield_.emplace();
+}
 
 int Pipeline::Level() {
   if (options_.adaptive && ++frames_ % kFramesBetweenLevels == 0) {

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/base/rate_limit.h"
+#include "agent/os/priority.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
 #include "agent/stream/stage.h"
@@ -54,6 +56,7 @@ class Pipeline {
   stream::BufferBudget& budget_;
   RateLimit& rate_;
   const PipelineOptions options_;
+  std::optional<os::SessionYield> yield_;  // of a polite one
   const SteadyTime begun_ = std::chrono::steady_clock::now();
   stream::StageAccount source_{"source", 1};
   std::atomic<std::int64_t> waited_for_room_ = 0, waited_for_rate_ = 0;  // nanoseconds

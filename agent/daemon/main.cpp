@@ -14,6 +14,7 @@
 #include "agent/daemon/agent.h"
 #include "agent/daemon/local_listener.h"
 #include "agent/net/metrics_listener.h"
+#include "agent/os/priority.h"
 #include "agent/rpc/tls.h"
 #include "agent/telemetry/log.h"
 #include "agent/telemetry/metrics.h"
@@ -26,6 +27,7 @@ using namespace dbagent;  // NOLINT: main is the whole of the program's own name
 void HardenProcess() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
+  os::SessionYield::Prepare();
 #if !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)  // the leak checker traces its own process
   prctl(PR_SET_DUMPABLE, 0);

@@ -18,4 +18,19 @@ void YieldToOthers(int nice);
 // to root, since it must not be dumped, and that of its copy too.
 void YieldFurther(pid_t session_leader, int nice);
 
+// Where the kernel groups by session (autogroup, sched(7)), a thread's nice value does not make way
+// for a server in another session. While one of these lives the whole session of this process has a
+// lower weight, low enough for that and not so low that the agent would not answer. Nothing where
+// the process is not the leader of its session, as a service is. Threads: any.
+class SessionYield {
+ public:
+  // Once, before the process is made undumpable, after which its files in /proc are root's.
+  static void Prepare();
+
+  SessionYield();
+  ~SessionYield();
+  SessionYield(const SessionYield&) = delete;
+  SessionYield& operator=(const SessionYield&) = delete;
+};
+
 }  // namespace dbagent::os

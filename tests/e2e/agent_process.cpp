@@ -91,7 +91,7 @@ void AgentProcess::Launch(const std::map<std::string, std::string>& environment)
   const UniqueFd log_fd(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   pid_ = fork();
   if (pid_ == 0) {
-    setpgid(0, 0);
+    setsid();  // as a service is
     dup2(log_fd.get(), STDOUT_FILENO);
     dup2(log_fd.get(), STDERR_FILENO);
     execle(program.c_str(), program.c_str(), "--settings", settings.c_str(), nullptr, envp.data());
