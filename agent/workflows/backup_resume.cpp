@@ -20,8 +20,9 @@ Status Backups::WaitForServer(const OpContext& ctx) const {
     if (health.state == datastore::HealthState::kHealthy) return Ok();
     RETURN_IF_ERROR(ctx.Poll());
     if (waiting.deadline().expired()) {
-      return Error(Code::kUnavailable, "SERVER_UNAVAILABLE", "the server does not answer")
-          .WithHint("start it, then take the backup again");
+      return Error(Code::kUnavailable, "SERVER_UNAVAILABLE",
+                   "unable to go on after a restart of the agent: the server does not answer")
+          .WithHint("`dbagentctl instance start`, then repeat the call");
     }
     Pause(waiting, kServerPause);
   }
