@@ -25,6 +25,10 @@ Status CheckObjectName(const std::string& name) {
   return Ok();
 }
 
+bool IsRefusal(const Status& problem) {
+  return problem.reason() == "CREDENTIALS_REFUSED" || problem.reason() == "PERMISSION_DENIED";
+}
+
 Status ObjectStore::RemoveAll(const OpContext& ctx, const std::vector<std::string>& names) {
   for (const std::string& name : names) RETURN_IF_ERROR(Remove(ctx, name));
   return Ok();

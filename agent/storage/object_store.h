@@ -85,6 +85,9 @@ class ObjectStore {
   virtual Status RemoveAll(const OpContext& ctx, const std::vector<std::string>& names);
 };
 
+// Whether other credentials might be let do it.
+bool IsRefusal(const Status& problem);
+
 // Every page of a listing in turn; ends at the first error of `each`, which may remove what it is
 // shown.
 Status ListAll(ObjectStore& store, const OpContext& ctx, const std::string& prefix,

@@ -28,10 +28,6 @@ Status OfStore(Status problem) {
   return problem;
 }
 
-bool IsRefusal(const Status& problem) {
-  return problem.reason() == "CREDENTIALS_REFUSED" || problem.reason() == "PERMISSION_DENIED";
-}
-
 bool WorthAnotherTry(const Status& problem) {
   return problem.retryable() && problem.reason() != "AGENT_STOPPING";
 }

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::chrono::minutes kUndoBudget{5};
 
-bool IsRefusal(const Status& status) {
-  return status.reason() == "CREDENTIALS_REFUSED" || status.reason() == "PERMISSION_DENIED";
-}
-
 }  // namespace
 
 Result<Backups::Place> Backups::FindTarget(const std::string& store, const v1::StoreTarget& target,
@@ -93,7 +89,7 @@ Result<Backups::Place> Backups::PlaceOf(operations::Running& running,
 }
 
 Status Backups::OrphanIfRefused(operations::Running& running, const Place& place, Status outcome) {
-  if (!place.target || outcome.ok() || !IsRefusal(outcome)) return outcome;
+  if (!place.target || outcome.ok() || !storage::IsRefusal(outcome)) return outcome;
   running.LeaveOrphaned();
   running.AddNote(
       fmt::format("what it left in {} stays until it gets credentials that the store "
@@ -111,7 +107,7 @@ Status Backups::Undo(operations::Running& running, const Place& place, const std
     Status removed =
         backup::Repository(*place.store, place.instance).Remove(cleanup, backup).status();
     const bool came_meanwhile = place.credentials && place.credentials->renewals() != seen;
-    if (removed.ok() || !IsRefusal(removed) || !came_meanwhile)
+    if (removed.ok() || !storage::IsRefusal(removed) || !came_meanwhile)
       return OrphanIfRefused(running, place, std::move(removed));
   }
 }
