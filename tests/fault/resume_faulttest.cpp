@@ -36,18 +36,17 @@ class Resume : public testing::Test {
     request.set_method(v1::BACKUP_METHOD_PHYSICAL);
     return request;
   }
-  static v1::Operation Begin(const v1::CreateBackupRequest& request) {
+  template <typename Request>
+  static v1::Operation Begin(const Request& request) {
+    const auto method = [] {
+      if constexpr (std::is_same_v<Request, v1::CreateBackupRequest>) {
+        return &BackupService::Stub::Create;
+      } else {
+        return &BackupService::Stub::Restore;
+      }
+    }();
     v1::Operation operation;
-    EXPECT_EQ(
-        Call<BackupService>(It().agent, &BackupService::Stub::Create, request, operation).reason,
-        "OK");
-    return operation;
-  }
-  static v1::Operation Begin(const v1::RestoreBackupRequest& request) {
-    v1::Operation operation;
-    EXPECT_EQ(
-        Call<BackupService>(It().agent, &BackupService::Stub::Restore, request, operation).reason,
-        "OK");
+    EXPECT_EQ(Call<BackupService>(It().agent, method, request, operation).reason, "OK");
     return operation;
   }
   template <typename Request>
