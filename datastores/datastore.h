@@ -48,8 +48,13 @@ struct ServerSettings {
   // directory. Empty: the driver looks where Debian has them.
   os::Path programs;
   os::Path own_programs;  // where dbagent-extract lies
-  std::string os_user;    // the agent's (and in direct mode the server's) OS user: its SQL account
-                          // has this name
+  std::string os_user;    // the agent's OS user: its SQL account has this name
+  // The server's OS user; in direct mode the agent's. It has an SQL account only where a tool that
+  // runs as this user needs one.
+  std::string server_user;
+  // Where the server's log is when its unit says where that goes; empty: the driver says, in the
+  // generation.
+  os::Path log_file = {};
   std::uint16_t port = 0;
   std::vector<std::string> bind_addresses;  // IP addresses, `*` for all
   bool allow_unknown_major = false;
@@ -57,13 +62,20 @@ struct ServerSettings {
   // its socket only, nothing in its data makes it act (replication, scheduled jobs, preloaded
   // libraries), and it takes little memory. Its data need not survive the machine.
   bool scratch = false;
+
+  // Whether the server is another OS user than the agent.
+  bool separate() const { return os_user != server_user; }
 };
 
 // A scratch server beside the one of `settings`, on a volume of its own.
 inline ServerSettings ScratchOf(const ServerSettings& settings) {
   ServerSettings scratch = settings;
   scratch.volume = os::Volume(settings.volume.scratch());
-  scratch.runtime_directory = settings.runtime_directory / "scratch";
+  // beside the server's own where that is in the server's hands
+  scratch.runtime_directory = (settings.separate() ? settings.runtime_directory.parent_path()
+                                                   : settings.runtime_directory) /
+                              "scratch";
+  scratch.log_file.clear();
   scratch.port = 1;  // nothing listens there; PostgreSQL's socket is named after it
   scratch.bind_addresses.clear();
   scratch.scratch = true;

@@ -42,9 +42,28 @@ bool IsMethodPattern(const std::string& pattern) {
 void ReadInstance(Section section, Settings& out) {
   section.AbsolutePath("volume", out.volume, true);
   section.AbsolutePath("runtime_directory", out.runtime_directory, true);
-  std::string ignored;
-  section.OneOf("mode", ignored, {"direct"});
-  section.OneOf("service_manager", ignored, {"child"});
+  section.Text("id", out.instance_id);
+  std::string mode = "direct", manager = "child";
+  section.OneOf("mode", mode, {"direct", "separate"});
+  section.OneOf("service_manager", manager, {"child", "systemd"});
+  const bool separate = mode == "separate", systemd = manager == "systemd";
+  SeparateSettings users;
+  section.Text("user", users.user, separate);
+  section.Text("server_user", users.server_user, separate);
+  section.AbsolutePath("helper", users.helper, separate);
+  section.Text("unit", users.unit, systemd);
+  section.AbsolutePath("server_log", users.server_log, systemd);
+  if (separate && !users.user.empty() && users.user == users.server_user) {
+    section.reader().Report(section.node()["server_user"],
+                            "'instance.server_user' must be another than 'instance.user'",
+                            "mode direct is for one user who is both");
+  }
+  if (systemd && !separate) {
+    section.reader().Report(section.node()["service_manager"],
+                            "'instance.service_manager' can be systemd only in mode separate",
+                            "systemd's units are root's to start, which is dbagent-helper's part");
+  }
+  if (separate) out.separate = users;
   section.Finish();
 }
 

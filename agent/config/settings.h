@@ -27,6 +27,15 @@ struct DatastoreSettings {
   bool allow_unknown_major = false;
 };
 
+// Mode `separate`: the agent and the server are two OS users, and dbagent-helper does what needs
+// the server's rights.
+struct SeparateSettings {
+  std::string user, server_user;  // the agent's, the server's
+  Path helper;                    // dbagent-helper's socket
+  std::string unit;               // of systemd's; empty: the helper runs the server itself
+  Path server_log;                // where the unit has the server's output written
+};
+
 struct LocalPeer {
   std::uint32_t uid = 0;
   std::string role;
@@ -97,6 +106,8 @@ struct Limits {
 struct Settings {
   Path volume;
   Path runtime_directory;
+  std::string instance_id;                   // of the volume's instance; empty: any
+  std::optional<SeparateSettings> separate;  // nothing: mode `direct`
   DatastoreSettings datastore;
   LocalListener local;
   std::optional<RemoteListener> remote;

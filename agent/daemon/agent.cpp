@@ -1,14 +1,9 @@
 #include "agent/daemon/agent.h"
 
 #include <malloc.h>
-#include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/backup/key_files.h"
-#include "agent/daemon/module_loader.h"
 #include "agent/operations/kinds.h"
-#include "agent/os/direct_host.h"
 #include "agent/telemetry/log.h"
 #include "agent/telemetry/metrics.h"
 
@@ -16,26 +11,6 @@ namespace dbagent::daemon {
 namespace {
 
 constexpr std::chrono::seconds kCallsBudget{5}, kOperationsBudget{60};
-
-Result<std::string> OwnUserName() {
-  const passwd* entry = getpwuid(geteuid());
-  if (entry != nullptr) return std::string(entry->pw_name);
-  return Error(Code::kFailedPrecondition, "NO_OS_USER",
-               "uid {} has no name, and the agent's SQL account is named after its OS user",
-               geteuid())
-      .WithHint("run the agent as a user of the machine");
-}
-
-// dbagent-extract is installed beside this program.
-os::Path OwnPrograms() {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-}
-
-void LogServerEvent(const os::ServerEvent& event) {
-  telemetry::Log(event.is_error ? telemetry::Level::kError : telemetry::Level::kInfo, event.name,
-                 event.text);
-}
 
 void Count(const operations::Record& record) {
   const std::string_view outcome = record.state == operations::State::kSucceeded   ? "succeeded"
@@ -73,9 +48,22 @@ void OperationFinished(const operations::Record& record) {
 
 }  // namespace
 
+Status Agent::OpenHost() {
+  ASSIGN_OR_RETURN(const std::string user, OwnUserName());
+  if (settings_.separate && settings_.separate->user != user) {
+    return Error(Code::kFailedPrecondition, "WRONG_OS_USER",
+                 "unable to run as '{}': the settings say that the agent is '{}'", user,
+                 settings_.separate->user)
+        .WithHint("User= of the agent's unit and instance.user must be the same");
+  }
+  ASSIGN_OR_RETURN(parts_, OpenDriver(settings_, user));
+  host_ = parts_.MakeHost(settings_, /*scratch=*/false);
+  return Ok();
+}
+
 // Two agents on one volume would each take the other's server and operations for lost ones.
 Status Agent::LockVolume() {
-  RETURN_IF_ERROR(volume_.MakeLayout());
+  RETURN_IF_ERROR(host_->PrepareVolume());
   ASSIGN_OR_RETURN(std::optional<UniqueFd> lock, os::TryLockFile(volume_.agent() / "lock"));
   if (!lock) {
     return Error(Code::kFailedPrecondition, "VOLUME_IN_USE",
@@ -87,27 +75,15 @@ Status Agent::LockVolume() {
 }
 
 Status Agent::OpenDatastore() {
-  ASSIGN_OR_RETURN(driver_,
-                   LoadDriver(settings_.datastore.module_directory, settings_.datastore.driver));
-  RETURN_IF_ERROR(os::MakeDirectories(settings_.runtime_directory, 0700));
-  ASSIGN_OR_RETURN(std::string user, OwnUserName());
-  const datastore::ServerSettings& server = server_settings_.emplace(datastore::ServerSettings{
-      volume_, settings_.runtime_directory, settings_.datastore.programs, OwnPrograms(),
-      std::move(user), settings_.datastore.port, settings_.datastore.bind_addresses,
-      settings_.datastore.allow_unknown_major});
-  ASSIGN_OR_RETURN(info_, driver_->Detect(server));
-  host_ = os::MakeDirectHost({volume_, driver_->Tools(server, info_), LogServerEvent});
-  datastore_ = driver_->Open(server, info_, *host_);
+  datastore_ = parts_.driver->Open(parts_.server, parts_.info, *host_);
   return host_->TakeOver();
 }
 
 workflows::ScratchParts Agent::OpenScratch() const {
-  const datastore::ServerSettings scratch = datastore::ScratchOf(*server_settings_);
+  const datastore::ServerSettings scratch = datastore::ScratchOf(parts_.server);
   workflows::ScratchParts parts{scratch.volume, scratch.runtime_directory, nullptr, nullptr};
-  // what becomes of the server is the verification's to tell
-  parts.host = os::MakeDirectHost({scratch.volume, driver_->Tools(scratch, info_), nullptr,
-                                   static_cast<int>(settings_.limits.scratch_nice)});
-  parts.datastore = driver_->Open(scratch, info_, *parts.host);
+  parts.host = parts_.MakeHost(settings_, /*scratch=*/true);
+  parts.datastore = parts_.driver->Open(scratch, parts_.info, *parts.host);
   return parts;
 }
 
@@ -156,6 +132,7 @@ void Agent::ShowStateAtScrapes() {
 
 Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   std::unique_ptr<Agent> agent(new Agent(std::move(settings)));
+  RETURN_IF_ERROR(agent->OpenHost());
   RETURN_IF_ERROR(agent->LockVolume());
   RETURN_IF_ERROR(agent->OpenDatastore());
   RETURN_IF_ERROR(agent->OpenOperations());

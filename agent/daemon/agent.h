@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "agent/config/settings.h"
+#include "agent/daemon/driver_parts.h"
 #include "agent/rpc/server.h"
 #include "agent/workflows/backups.h"
 #include "agent/workflows/databases.h"
@@ -29,6 +30,7 @@ class Agent {
  private:
   explicit Agent(config::Settings settings)
       : settings_(std::move(settings)), volume_(settings_.volume) {}
+  Status OpenHost();
   Status LockVolume();
   Status OpenDatastore();
   workflows::ScratchParts OpenScratch() const;
@@ -38,9 +40,7 @@ class Agent {
   const config::Settings settings_;
   const os::Volume volume_;
   UniqueFd volume_lock_;
-  std::unique_ptr<datastore::Driver> driver_;
-  std::optional<datastore::ServerSettings> server_settings_;
-  datastore::DatastoreInfo info_;
+  DriverParts parts_;
   std::unique_ptr<os::InstanceHost> host_;
   std::unique_ptr<datastore::Datastore> datastore_;
   std::unique_ptr<operations::Operations> operations_;

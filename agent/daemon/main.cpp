@@ -14,6 +14,7 @@
 #include "agent/daemon/agent.h"
 #include "agent/daemon/local_listener.h"
 #include "agent/net/metrics_listener.h"
+#include "agent/os/files.h"
 #include "agent/os/priority.h"
 #include "agent/rpc/tls.h"
 #include "agent/telemetry/log.h"
@@ -49,12 +50,28 @@ int Fail(const Status& status) {
   return 1;
 }
 
+// What dbagent-helper may do, for it to read; as root, from files that are root's.
+int WriteToolTable(const config::Settings& settings, const std::string& file) {
+  if (!settings.separate) {
+    return Fail(Error(Code::kFailedPrecondition, "MODE_DIRECT",
+                      "unable to write a table of tools: the settings' mode is direct, which has "
+                      "no dbagent-helper"));
+  }
+  const auto parts = daemon::OpenDriver(settings, settings.separate->user);
+  if (!parts.ok()) return Fail(parts.status());
+  const Status written =
+      os::WriteFileAtomic(file, os::FormatHelperTable(parts->TableFor(settings)), 0600);
+  return written.ok() ? 0 : Fail(written);
+}
+
 int Serve(config::Settings settings) {
   telemetry::SetLogLevel(settings.log_level);
   telemetry::LogInfo(
       "agent.starting",
-      "dbagentd " DBAGENT_VERSION
-      " starts in direct mode: agent and server are one OS user, nothing separates them",
+      settings.separate
+          ? "dbagentd " DBAGENT_VERSION " starts in separate mode"
+          : "dbagentd " DBAGENT_VERSION
+            " starts in direct mode: agent and server are one OS user, nothing separates them",
       {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
   const config::Path socket = settings.local.socket;
   const std::optional<config::MetricsListener> metrics = settings.metrics;
@@ -108,6 +125,9 @@ int main(int argc, char** argv) {
   app.add_option("--settings", file, "the settings file")->capture_default_str();
   app.add_flag("--check-config", check,
                "check the settings file, print every problem, and exit (0: none)");
+  std::string tool_table;
+  app.add_option("--write-tool-table", tool_table,
+                 "write what dbagent-helper may do into this file, and exit; for its unit");
   app.add_flag("--list-metrics", list_metrics,
                "print every metric (name, labels, type, help), and exit; see `metrics` in the "
                "settings");
@@ -128,10 +148,11 @@ int main(int argc, char** argv) {
     std::printf("%s: no problems\n", file.c_str());
     return 0;
   }
+  if (!tool_table.empty()) return WriteToolTable(*settings, tool_table);
   if (geteuid() == 0) {
     return Fail(Error(Code::kFailedPrecondition, "RUNS_AS_ROOT", "dbagentd does not run as root")
-                    .WithHint("run it as the datastore's OS user (direct mode), for instance: "
-                              "runuser -u mysql -- dbagentd --settings FILE"));
+                    .WithHint("run it as instance.user of its settings, in direct mode as the "
+                              "datastore's OS user: runuser -u mysql -- dbagentd --settings FILE"));
   }
   HardenProcess();
   BoundHeap();

@@ -13,6 +13,7 @@
 
 #include "agent/base/op_context.h"
 #include "agent/base/result.h"
+#include "agent/os/separation.h"
 
 namespace dbagent::os {
 
@@ -32,6 +33,7 @@ struct ChildSpec {
   bool outlive_agent = false;
   // It yields to everything else, with this nice value (priority.h).
   std::optional<int> background_nice;
+  std::optional<OsUser> user = {};  // whom it becomes; only root can say so
   // Called in the parent with the child's pid before the child may exec; an error ends the child
   // unexecuted. Here the pid is written down, so that no crash of ours can leave a process that
   // nobody knows of.

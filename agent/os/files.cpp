@@ -114,6 +114,13 @@ Status RemoveFile(const Path& path) {
   return Ok();
 }
 
+Status RemoveContents(const Path& path) {
+  const Result<std::vector<std::string>> names = ListDirectory(path);
+  if (!names.ok()) return names.status().code() == Code::kNotFound ? Ok() : names.status();
+  for (const std::string& name : *names) RETURN_IF_ERROR(RemoveTree(path / name));
+  return Ok();
+}
+
 Result<bool> Exists(const Path& path) {
   struct stat info {};
   if (lstat(path.c_str(), &info) == 0) return true;

@@ -38,6 +38,8 @@ Status SyncDirectory(const Path& path);
 // Removes a file or a tree without following symlinks; what is not there is fine.
 Status RemoveTree(const Path& path);
 Status RemoveFile(const Path& path);
+// What is in a directory; one that is missing is fine.
+Status RemoveContents(const Path& path);
 // Whether anything (a dangling symlink too) stands there; an error only when that cannot be told.
 Result<bool> Exists(const Path& path);
 // Names in a directory, sorted, without . and ..

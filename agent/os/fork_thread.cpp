@@ -1,6 +1,7 @@
 #include "agent/os/fork_thread.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -70,8 +71,17 @@ void ArrangeDescriptors(ForkPlan& plan) {
   if (close_range(static_cast<unsigned>(base), ~0U, 0) != 0) Fail(plan.report, false);
 }
 
+// For good: no program that it becomes gets more rights than this user has.
+bool BecomeUser(std::pair<uid_t, gid_t> user) {
+  const auto [uid, gid] = user;
+  return setgroups(1, &gid) == 0 && setresgid(gid, gid, gid) == 0 &&
+         setresuid(uid, uid, uid) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
 [[noreturn]] void RunChild(ForkPlan& plan, pid_t agent) {
   setsid();
+  if (plan.user && !BecomeUser(*plan.user)) Fail(plan.report, false);
+  // after the ids, whose change would take it away
   if (plan.die_with_agent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != agent) _exit(127);  // it died before prctl

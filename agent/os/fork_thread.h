@@ -23,6 +23,7 @@ struct ForkPlan {
   int report = -1;
   bool die_with_agent = true;
   std::optional<int> background_nice;
+  std::optional<std::pair<uid_t, gid_t>> user = {};
 };
 
 // What the child reports when it cannot become the program.

@@ -12,10 +12,10 @@
 #include "agent/os/child_process.h"
 #include "agent/os/volume.h"
 
-// The few things that need the datastore's OS user, as generic verbs (design section 4). Two
-// implementations: in process in direct mode, where the agent is that user (direct_host.h), and, in
-// a later issue, a client of dbagent-helper. The caller's side is the same, so nothing above this
-// header knows which one it has.
+// The few things that need the server's OS user, as generic verbs (design section 4). Two
+// implementations: in process in direct mode, where the agent is that user (direct_host.h), and a
+// client of dbagent-helper (helper_host.h), which runs the first one as root. The caller's side is
+// the same, so nothing above this header knows which one it has.
 namespace dbagent::os {
 
 // What a tool's parameter may be; checked by the host, which does not trust its caller.
@@ -26,14 +26,21 @@ enum class ParameterKind : std::uint8_t {
   kNumber,  // decimal digits
 };
 
-// One program that the host runs by name. The table comes from the driver (direct mode) or from a
-// root-owned file that the driver's package installs (helper).
+// Whose rights a tool has where the agent and the server are two OS users.
+enum class RunAs : std::uint8_t {
+  kServer,  // reads and writes the server's files
+  kAgent,   // a client of the running server, whose SQL account is the agent's
+};
+
+// One program that the host runs by name. The table comes from the driver; the helper has it from a
+// root-owned file, which was made by the same driver.
 struct ToolDefinition {
   std::string name;                    // `mariadb-dump`
   std::string program;                 // absolute path
   std::vector<std::string> arguments;  // `{parameter}` is replaced wherever it stands in an element
   std::map<std::string, ParameterKind> parameters;  // all of them are required
   std::map<std::string, std::string> environment;
+  RunAs run_as = RunAs::kServer;
 };
 
 // How the server itself is run under service manager `child`; a unit name serves the other one.
@@ -57,7 +64,8 @@ struct ToolCall {
   std::map<std::string, std::string> parameters;
   int stdin_fd = -1;   // borrowed
   int stdout_fd = -1;  // borrowed
-  std::map<int, int> more_fds;
+  std::map<int, int> more_fds = {};
+  int stderr_fd = -1;  // borrowed; -1: kept, see ChildProcess::stderr_tail
 };
 
 enum class ServerProcess : std::uint8_t {
@@ -81,10 +89,15 @@ class InstanceHost {
  public:
   virtual ~InstanceHost() = default;
 
+  // Makes what a volume and the server's runtime directory need and is missing, each with its owner
+  // and mode. Idempotent, called before everything else at each start. VOLUME_UNSAFE when somebody
+  // could have a hand in it who must not.
+  virtual Status PrepareVolume() = 0;
+
   // Generations. Making one never touches another; switching is atomic and durable (rename of the
   // link, fsync).
-  virtual Result<Generation>
-  MakeGeneration() = 0;  // the next free number, empty directories (0700)
+  // The next free number, empty directories.
+  virtual Result<Generation> MakeGeneration() = 0;
   virtual Status SwitchGeneration(std::uint64_t number) = 0;
   // Refuses the current one; removing what is not there is fine.
   virtual Status RemoveGeneration(std::uint64_t number) = 0;
@@ -108,6 +121,11 @@ class InstanceHost {
   // server again, and starts it when it should run and does not. Called once at start, before
   // anything else.
   virtual Status TakeOver() = 0;
+
+  // Of a transient host (direct_host.h), this one or an earlier one that is gone: ends what still
+  // works on its volume, and removes volume and runtime directory. Nothing there is fine.
+  // PROCESS_STAYS.
+  virtual Status Discard(Deadline deadline) = 0;
 };
 
 }  // namespace dbagent::os

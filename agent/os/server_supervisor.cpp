@@ -51,14 +51,6 @@ std::string ProgramOf(pid_t pid) {
 
 }  // namespace
 
-ServerSupervisor::ServerSupervisor(Path record, ServerDefinition definition,
-                                   std::function<void(const ServerEvent&)> on_event,
-                                   std::optional<int> transient_nice)
-    : record_path_(std::move(record)),
-      definition_(std::move(definition)),
-      on_event_(std::move(on_event)),
-      transient_nice_(transient_nice) {}
-
 ServerSupervisor::~ServerSupervisor() {
   {
     const std::lock_guard lock(mutex_);
@@ -94,7 +86,7 @@ Status ServerSupervisor::Stop(const OpContext& ctx) {
   restart_at_.reset();
   gave_up_ = false;
   if (!process_) return Ok();
-  SignalPidFd(process_->fd.get(), definition_.stop_signal);
+  SignalPidFd(process_->fd.get(), options_.definition.stop_signal);
   if (WaitForEnd(lock, ctx.stop(), ctx.deadline())) return Ok();
   return KillForGood(lock);
 }
@@ -118,7 +110,7 @@ Status ServerSupervisor::TakeOver() {
   const std::lock_guard control(control_);
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(StartThread());
-  ASSIGN_OR_RETURN(const std::optional<ServerRecord> record, ReadServerRecord(record_path_));
+  ASSIGN_OR_RETURN(const std::optional<ServerRecord> record, ReadServerRecord(options_.record));
   ASSIGN_OR_RETURN(const std::string boot_id, BootId());
   should_run_ = record && record->should_run;
   if (process_ || (record && record->boot_id == boot_id && Adopt(*record))) return Ok();
@@ -162,9 +154,9 @@ void ServerSupervisor::Watch() {
     Events events;
     if (fds[0].revents != 0) OnEnded(events);
     if (!quit_ && restart_at_ && std::chrono::steady_clock::now() >= *restart_at_) Restart(events);
-    if (events.empty() || !on_event_) continue;
+    if (events.empty() || !options_.on_event) continue;
     lock.unlock();
-    for (const ServerEvent& event : events) on_event_(event);
+    for (const ServerEvent& event : events) options_.on_event(event);
     lock.lock();
   }
 }
@@ -219,22 +211,30 @@ Status ServerSupervisor::Save(pid_t pid) const {
     record.start_time =
         start_time.ok() ? *start_time : 0;  // just ended: then no process is the one that is meant
   }
-  return WriteServerRecord(record_path_, record);
+  return WriteServerRecord(options_.record, record);
+}
+
+// In a directory of the server's: what it leads to is opened with its rights.
+Result<UniqueFd> ServerSupervisor::OpenLog() const {
+  const ActAs as_server(options_.user);
+  const Path& path = options_.definition.log_file;
+  UniqueFd log(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+  if (!log.valid()) return ErrnoError("open", path, errno);
+  return log;
 }
 
 Status ServerSupervisor::Spawn() {
-  const UniqueFd log(
-      open(definition_.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-  if (!log.valid()) return ErrnoError("open", definition_.log_file, errno);
+  ASSIGN_OR_RETURN(const UniqueFd log, OpenLog());
   ChildSpec spec;
-  spec.name = definition_.command.name;
-  spec.program = definition_.command.program;
-  spec.arguments = definition_.command.arguments;
-  spec.environment = definition_.command.environment;
+  spec.name = options_.definition.command.name;
+  spec.program = options_.definition.command.program;
+  spec.arguments = options_.definition.command.arguments;
+  spec.environment = options_.definition.command.environment;
   spec.stdout_fd = log.get();
   spec.stderr_fd = log.get();
-  spec.outlive_agent = !transient_nice_;
-  spec.background_nice = transient_nice_;
+  spec.outlive_agent = !options_.transient_nice;
+  spec.background_nice = options_.transient_nice;
+  spec.user = options_.user;
   spec.before_exec = [&](pid_t pid) { return Save(pid); };
   ASSIGN_OR_RETURN(SpawnedProcess spawned, SpawnProcess(spec));
   process_ = Process{spawned.pid, std::move(spawned.pid_fd), true};
@@ -253,8 +253,11 @@ bool ServerSupervisor::Adopt(const ServerRecord& record) {
 }
 
 std::optional<ServerRecord> ServerSupervisor::FindByPidFile() const {
-  if (definition_.pid_file.empty()) return std::nullopt;
-  const Result<std::string> text = ReadFile(definition_.pid_file);
+  if (options_.definition.pid_file.empty()) return std::nullopt;
+  const Result<std::string> text = [&] {
+    const ActAs as_server(options_.user);
+    return ReadFile(options_.definition.pid_file, 4096);
+  }();
   if (!text.ok()) return std::nullopt;  // no server is running, then
   pid_t pid = 0;
   if (std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 0)
@@ -262,11 +265,11 @@ std::optional<ServerRecord> ServerSupervisor::FindByPidFile() const {
   const std::optional<ProcessFacts> facts = ReadProcess(pid);
   struct stat owner {};
   if (!facts || stat(("/proc/" + std::to_string(pid)).c_str(), &owner) != 0 ||
-      owner.st_uid != geteuid()) {
+      owner.st_uid != (options_.user ? options_.user->uid : geteuid())) {
     return std::nullopt;
   }
   std::error_code error;
-  const Path program = std::filesystem::canonical(definition_.command.program, error);
+  const Path program = std::filesystem::canonical(options_.definition.command.program, error);
   if (error || ProgramOf(pid) != program.native()) return std::nullopt;
   return ServerRecord{
       .should_run = true, .pid = pid, .start_time = facts->start_time, .boot_id = {}};
@@ -279,8 +282,8 @@ bool ServerSupervisor::WaitForEnd(std::unique_lock<std::mutex>& lock, std::stop_
 
 Status ServerSupervisor::KillForGood(std::unique_lock<std::mutex>& lock) {
   const pid_t pid = process_->pid;
-  if (definition_.kill_signal != SIGKILL) {
-    SignalPidFd(process_->fd.get(), definition_.kill_signal);
+  if (options_.definition.kill_signal != SIGKILL) {
+    SignalPidFd(process_->fd.get(), options_.definition.kill_signal);
     if (WaitForEnd(lock, {}, Deadline::After(kKillBudget))) return Ok();
   }
   // children in sessions of their own (PostgreSQL's) would stay

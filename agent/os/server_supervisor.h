@@ -15,24 +15,29 @@
 #include "agent/os/direct_host.h"
 #include "agent/os/instance_host.h"
 #include "agent/os/server_record.h"
+#include "agent/os/service_manager.h"
 
 namespace dbagent::os {
 
 // Runs the server: starts it, watches it, restarts it when it ends on its own, stops it, finds it
 // again. Threads: any; Start, Stop and TakeOver wait for each other. Destroying it leaves the
 // server running.
-class ServerSupervisor {
+class ServerSupervisor : public ServiceManager {
  public:
-  // `transient_nice`: DirectHostOptions says what that is.
-  ServerSupervisor(Path record, ServerDefinition definition,
-                   std::function<void(const ServerEvent&)> on_event,
-                   std::optional<int> transient_nice = {});
-  ~ServerSupervisor();
+  struct Options {
+    Path record;
+    ServerDefinition definition;
+    std::function<void(const ServerEvent&)> on_event = {};
+    std::optional<int> transient_nice = {};  // DirectHostOptions says what that is
+    std::optional<OsUser> user = {};         // whom the server becomes
+  };
+  explicit ServerSupervisor(Options options) : options_(std::move(options)) {}
+  ~ServerSupervisor() override;
 
-  Status Start();
-  Status Stop(const OpContext& ctx);
-  ServerProcessState State();
-  Status TakeOver();
+  Status Start() override;
+  Status Stop(const OpContext& ctx) override;
+  ServerProcessState State() override;
+  Status TakeOver() override;
 
  private:
   struct Process {
@@ -54,15 +59,13 @@ class ServerSupervisor {
   void PlanRestart(Events& events);
   Status Save(pid_t pid) const;
   Status Spawn();
+  Result<UniqueFd> OpenLog() const;
   bool Adopt(const ServerRecord& record);
   std::optional<ServerRecord> FindByPidFile() const;
   bool WaitForEnd(std::unique_lock<std::mutex>& lock, std::stop_token stop, Deadline deadline);
   Status KillForGood(std::unique_lock<std::mutex>& lock);
 
-  const Path record_path_;
-  const ServerDefinition definition_;
-  const std::function<void(const ServerEvent&)> on_event_;
-  const std::optional<int> transient_nice_;
+  const Options options_;
 
   std::mutex control_;  // one Start, Stop or TakeOver at a time; taken before mutex_
   std::mutex mutex_;    // of all below

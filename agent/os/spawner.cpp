@@ -138,6 +138,7 @@ Result<SpawnedProcess> SpawnProcess(const ChildSpec& spec) {
                 .report = report.write_end.get(),
                 .die_with_agent = !spec.outlive_agent,
                 .background_nice = spec.background_nice};
+  if (spec.user) plan.user = {spec.user->uid, spec.user->gid};
   for (const auto& [target, source] : spec.more_fds) plan.descriptors.emplace_back(target, source);
 
   SpawnedProcess process;

@@ -57,8 +57,9 @@ std::string Expand(std::string_view text, const std::map<std::string, std::strin
 
 }  // namespace
 
-Result<const ToolDefinition*> FindTool(const ToolTable& table, std::string_view name) {
-  for (const ToolDefinition& tool : table.tools) {
+Result<const ToolDefinition*> FindTool(const std::vector<ToolDefinition>& tools,
+                                       std::string_view name) {
+  for (const ToolDefinition& tool : tools) {
     if (tool.name == name) return &tool;
   }
   return Error(Code::kInvalidArgument, "UNKNOWN_TOOL",

@@ -6,7 +6,8 @@
 namespace dbagent::os {
 
 // The tool of that name. UNKNOWN_TOOL.
-Result<const ToolDefinition*> FindTool(const ToolTable& table, std::string_view name);
+Result<const ToolDefinition*> FindTool(const std::vector<ToolDefinition>& tools,
+                                       std::string_view name);
 
 // The tool's arguments with its parameters filled in, after each was checked: BAD_TOOL_PARAMETER
 // (missing, not asked for, not of its kind).

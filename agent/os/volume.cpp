@@ -26,7 +26,7 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text) {
 
 Generation Volume::generation(std::uint64_t number) const {
   const Path root = generations() / std::to_string(number);
-  return {number, root, root / "data", root / "log", root / "tablespaces"};
+  return {number, root, root / "data", root / "log", root / "tablespaces", root / "tmp"};
 }
 
 Status Volume::MakeLayout() const {

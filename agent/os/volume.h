@@ -10,16 +10,21 @@ namespace dbagent::os {
 
 // The volume root of design section 4: everything that must survive a rebuild of the machine.
 //
-//   <root>/generations/<n>/{data,log,tablespaces}/   one whole set of server files
-//   <root>/current -> generations/<n>                relative link; the server's data directory is
-//   current/data <root>/agent/                                    ours alone (0700): journal,
-//   instance id, children <root>/config/                                   what the server
-//   includes; readable by it
+//   <root>/generations/<n>/{data,log,tablespaces,tmp}/  one whole set of server files
+//   <root>/current -> generations/<n>  relative link; the server's data directory is current/data
+//   <root>/agent/   the agent's alone (0700): journal, instance id
+//   <root>/config/  what the server includes; readable by it
+//   <root>/helper/  root's alone (0700), where there is a helper: what should run
+//
+// With a helper (separation.h) the root and generations/ are root's own, so that neither the agent
+// nor the server can put another thing in a generation's place; what is in a generation is the
+// server's.
 //
 // Paths that a server stores must never go through `current`; Generation gives the real ones.
 struct Generation {
   std::uint64_t number = 0;
   Path root, data, log, tablespaces;
+  Path tmp;  // the server's and its tools' temporary files
 };
 
 class Volume {
@@ -31,6 +36,7 @@ class Volume {
   Path agent() const { return root_ / "agent"; }
   Path config() const { return root_ / "config"; }
   Path generations() const { return root_ / "generations"; }
+  Path helper() const { return root_ / "helper"; }
   // The root of another volume, there only while a backup is verified by restoring it.
   Path scratch() const { return root_ / "scratch"; }
   Generation generation(std::uint64_t number) const;

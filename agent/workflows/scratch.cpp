@@ -1,6 +1,5 @@
 #include "agent/workflows/scratch.h"
 
-#include "agent/os/direct_host.h"
 #include "agent/os/files.h"
 #include "datastores/configuration_sets.h"
 
@@ -17,8 +16,7 @@ constexpr std::uint32_t kServerId = 1;
 constexpr std::size_t kSocketPathBytes = 107, kSocketNameBytes = 12;
 
 Status Remove(const ScratchParts& parts) {
-  RETURN_IF_ERROR(os::DiscardVolume(parts.volume, Deadline::After(kEndBudget)));
-  return os::RemoveTree(parts.runtime_directory);
+  return parts.host->Discard(Deadline::After(kEndBudget));
 }
 
 Status CheckSocketPath(const os::Path& directory) {
@@ -63,8 +61,7 @@ Result<std::unique_ptr<Scratch>> Scratch::Make(const Context& instance) {
   std::unique_ptr<Scratch> made(new Scratch(instance, instance.open_scratch()));
   RETURN_IF_ERROR(CheckSocketPath(made->parts_.runtime_directory));
   RETURN_IF_ERROR(Remove(made->parts_));
-  RETURN_IF_ERROR(os::MakeDirectories(made->parts_.volume.root(), 0700));
-  RETURN_IF_ERROR(os::MakeDirectories(made->parts_.runtime_directory, 0700));
+  RETURN_IF_ERROR(made->parts_.host->PrepareVolume());
   ASSIGN_OR_RETURN(made->generation_, made->parts_.host->MakeGeneration());
   RETURN_IF_ERROR(made->Configure());
   return made;

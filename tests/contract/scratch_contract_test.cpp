@@ -20,10 +20,11 @@ class ScratchContract : public ContractTest {
   void SetUp() override {
     driver_ = traits().make_driver();
     settings_ = datastore::ScratchOf(server().settings());
-    ASSERT_OK(os::MakeDirectories(settings_.volume.root(), 0700));
-    ASSERT_OK(os::MakeDirectories(settings_.runtime_directory, 0700));
-    host_ = os::MakeDirectHost(
-        {settings_.volume, driver_->Tools(settings_, store().info()), nullptr, 0});
+    host_ = os::MakeDirectHost({.volume = settings_.volume,
+                                .table = driver_->Tools(settings_, store().info()),
+                                .runtime_directory = settings_.runtime_directory,
+                                .transient_nice = 0});
+    ASSERT_OK(host_->PrepareVolume());
     scratch_ = driver_->Open(settings_, store().info(), *host_);
     ASSERT_OK_AND_ASSIGN(const os::Generation generation, host_->MakeGeneration());
     datastore::ConfigurationSet set = server().SmallSet();
@@ -38,8 +39,7 @@ class ScratchContract : public ContractTest {
   void TearDown() override {
     EXPECT_OK(scratch_->server()->Stop(ctx()));
     scratch_.reset();
-    host_.reset();
-    EXPECT_OK(os::DiscardVolume(settings_.volume, Deadline::After(std::chrono::seconds(20))));
+    EXPECT_OK(host_->Discard(Deadline::After(std::chrono::seconds(20))));
     EXPECT_FALSE(std::filesystem::exists(settings_.volume.root()));
     ContractTest::TearDown();
   }

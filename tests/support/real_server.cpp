@@ -46,12 +46,9 @@ RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) 
   settings_.programs = traits_.programs;
   settings_.own_programs = DBAGENT_BINARY_DIR "/agent";
   settings_.os_user = getpwuid(geteuid())->pw_name;
+  settings_.server_user = settings_.os_user;
   settings_.port = FreePort();
   settings_.bind_addresses = {"127.0.0.1"};
-  Status layout = os::MakeDirectories(settings_.volume.root(), 0700);
-  if (layout.ok()) layout = os::MakeDirectories(settings_.runtime_directory, 0700);
-  if (layout.ok()) layout = settings_.volume.MakeLayout();
-  if (!layout.ok()) Die(layout);
   Result<datastore::DatastoreInfo> info = driver_->Detect(settings_);
   if (!info.ok()) Die(info.status());
   if (info->product != traits_.product) {
@@ -59,7 +56,10 @@ RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) 
               traits_.name)
             .WithHint("tests/run names MySQL's tree in DBAGENT_TEST_MYSQL_PREFIX"));
   }
-  host_ = os::MakeDirectHost({settings_.volume, driver_->Tools(settings_, *info), nullptr});
+  host_ = os::MakeDirectHost({.volume = settings_.volume,
+                              .table = driver_->Tools(settings_, *info),
+                              .runtime_directory = settings_.runtime_directory});
+  if (const Status prepared = host_->PrepareVolume(); !prepared.ok()) Die(prepared);
   store_ = driver_->Open(settings_, *info, *host_);
 }
 

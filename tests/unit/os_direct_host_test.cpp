@@ -24,11 +24,22 @@ ToolDefinition Script(std::string name, std::string script,
           {{"PATH", "/usr/bin:/bin"}}};
 }
 
-std::unique_ptr<InstanceHost> HostWith(const Path& volume, std::vector<ToolDefinition> tools) {
+DirectHostOptions OptionsFor(const Path& volume, std::vector<ToolDefinition> tools) {
   DirectHostOptions options;
   options.volume = Volume(volume);
+  options.runtime_directory = volume / "run";
   options.table.tools = std::move(tools);
-  return MakeDirectHost(std::move(options));
+  return options;
+}
+
+std::unique_ptr<InstanceHost> Prepared(DirectHostOptions options) {
+  auto host = MakeDirectHost(std::move(options));
+  EXPECT_OK(host->PrepareVolume());
+  return host;
+}
+
+std::unique_ptr<InstanceHost> HostWith(const Path& volume, std::vector<ToolDefinition> tools) {
+  return Prepared(OptionsFor(volume, std::move(tools)));
 }
 
 // What a tool said on stdout, when it succeeded.
@@ -61,7 +72,7 @@ TEST(DirectHost, MakesGenerationsThatTouchNoOther) {
   const auto host = HostWith(volume.path(), {});
   ASSERT_OK_AND_ASSIGN(const Generation first, host->MakeGeneration());
   EXPECT_EQ(first.number, 1U);
-  for (const Path& path : {first.data, first.log, first.tablespaces})
+  for (const Path& path : {first.data, first.log, first.tablespaces, first.tmp})
     EXPECT_EQ(ModeOf(path), 0700U) << path;
   ASSERT_OK_AND_ASSIGN(const Generation second, host->MakeGeneration());
   EXPECT_EQ(second.number, 2U);
@@ -238,14 +249,13 @@ TEST(DirectHost, TakeOverSparesAProcessThatOnlyHasTheNumberOfARecordedOne) {
 
 TEST(DirectHost, WhatATransientHostRunsYieldsToEverythingElse) {
   const tests::TempDir volume;
-  DirectHostOptions options;
-  options.volume = Volume(volume.path());
-  options.table.tools = {
-      Script("nice",
-             "nice; ionice; for i in $(seq 200); do [ $(cat "
-             "/proc/self/oom_score_adj) = 1000 ] && echo 1000 && break; sleep 0.05; done")};
+  DirectHostOptions options = OptionsFor(
+      volume.path(),
+      {Script("nice",
+              "nice; ionice; for i in $(seq 200); do [ $(cat "
+              "/proc/self/oom_score_adj) = 1000 ] && echo 1000 && break; sleep 0.05; done")});
   options.transient_nice = 7;
-  const auto host = MakeDirectHost(std::move(options));
+  const auto host = Prepared(std::move(options));
   ASSERT_OK(host->MakeGeneration());
   ASSERT_OK_AND_ASSIGN(const std::string said, OutputOf(*host, Call("nice")));
   EXPECT_EQ(said, "7\nidle\n1000\n");
@@ -254,8 +264,8 @@ TEST(DirectHost, WhatATransientHostRunsYieldsToEverythingElse) {
 TEST(DirectHost, DiscardingAVolumeEndsWhoeverWorksInItAndRemovesIt) {
   const tests::TempDir directory;
   const Volume volume(directory / "scratch");
-  ASSERT_OK(volume.MakeLayout());
-  ASSERT_OK(MakeDirectories(volume.generation(1).data, 0700));
+  const auto host = HostWith(volume.root(), {});
+  ASSERT_OK(host->MakeGeneration());
   ChildSpec spec;
   spec.name = "sleep";
   spec.program = "/bin/sleep";
@@ -264,11 +274,11 @@ TEST(DirectHost, DiscardingAVolumeEndsWhoeverWorksInItAndRemovesIt) {
   spec.working_directory = volume.generation(1).data;
   // as a server whose agent was killed
   ASSERT_OK_AND_ASSIGN(const auto inside, ChildProcess::Spawn(spec));
-  ASSERT_OK(DiscardVolume(volume, Deadline::After(std::chrono::seconds(20))));
+  ASSERT_OK(host->Discard(Deadline::After(std::chrono::seconds(20))));
   EXPECT_EQ(tests::ReasonOf(ProcessStartTime(inside->pid())), "NOT_FOUND");
   EXPECT_OK(ProcessStartTime(beside->pid()));
   EXPECT_FALSE(std::filesystem::exists(volume.root()));
-  ASSERT_OK(DiscardVolume(volume, Deadline::After(std::chrono::seconds(20))));
+  ASSERT_OK(host->Discard(Deadline::After(std::chrono::seconds(20))));
 }
 
 }  // namespace

@@ -63,8 +63,9 @@ class ServerSupervision : public testing::Test {
   }
   void NewHost() {
     host_.reset();
-    host_ = MakeDirectHost({Volume(directory_.path()), table_,
-                            [this](const ServerEvent& event) { events_.Add(event); }});
+    host_ = MakeDirectHost({.volume = Volume(directory_.path()),
+                            .table = table_,
+                            .on_event = [this](const ServerEvent& event) { events_.Add(event); }});
   }
   pid_t Pid() { return host_->ServerState().pid; }
 
@@ -260,13 +261,13 @@ TEST(ServerSupervisionDeathTest, TheServerOutlivesAnAgentThatIsKilled) {
   table.server.command = {"server", "/bin/sleep", {"1000"}, {}, {}};
   table.server.log_file = volume / "server.log";
   const auto die_with_a_server = [&] {
-    const auto host = MakeDirectHost({Volume(volume), table, nullptr});
+    const auto host = MakeDirectHost({.volume = Volume(volume), .table = table});
     if (!Volume(volume).MakeLayout().ok() || !host->StartServer().ok()) _exit(1);
     raise(SIGKILL);
   };
   EXPECT_EXIT(die_with_a_server(), testing::KilledBySignal(SIGKILL), "");
   unsetenv("DBAGENT_TEST_VOLUME");
-  const auto host = MakeDirectHost({Volume(volume), table, nullptr});
+  const auto host = MakeDirectHost({.volume = Volume(volume), .table = table});
   ASSERT_OK(host->TakeOver());
   const ServerProcessState state = host->ServerState();
   EXPECT_EQ(state.process, ServerProcess::kRunning);
