@@ -225,27 +225,34 @@ Result<Fields> Service::Do(Request& request, int connection) {
     if (!given || *given > (1ULL << 53U)) return Invalid("its argument is no number");
     number = *given;
   }
-  const bool scratch = request.instance == "scratch";
-  Status done = Error(Code::kUnimplemented, "VERB_UNKNOWN",
-                      "unable to do what was asked: there is no verb '{}'", verb.substr(0, 40));
-  if (verb == "prepare-volume") done = host.PrepareVolume();
   if (verb == "make-generation") {
     ASSIGN_OR_RETURN(const os::Generation made, host.MakeGeneration());
     return Fields{std::to_string(made.number)};
   }
-  if (verb == "switch-generation") done = host.SwitchGeneration(number);
-  if (verb == "remove-generation") done = host.RemoveGeneration(number);
-  if (verb == "remove-current-link") done = host.RemoveCurrentLink();
-  if (verb == "start-server") done = host.StartServer();
-  if (verb == "stop-server") done = StopServer(host, connection);
   if (verb == "server-state") return StateFields(host.ServerState());
-  if (verb == "take-over") {
-    done = EndTools();
-    if (done.ok()) done = host.TakeOver();
-  }
-  if (verb == "discard" && scratch) done = host.Discard(Deadline::After(milliseconds(number)));
-  RETURN_IF_ERROR(std::move(done));
+  RETURN_IF_ERROR(DoPlain(request, number, connection));
   return Fields();
+}
+
+// What answers nothing but that it was done.
+Status Service::DoPlain(const Request& request, std::uint64_t number, int connection) {
+  os::InstanceHost& host = *request.host;
+  const std::string& verb = request.verb;
+  if (verb == "prepare-volume") return host.PrepareVolume();
+  if (verb == "switch-generation") return host.SwitchGeneration(number);
+  if (verb == "remove-generation") return host.RemoveGeneration(number);
+  if (verb == "remove-current-link") return host.RemoveCurrentLink();
+  if (verb == "start-server") return host.StartServer();
+  if (verb == "stop-server") return StopServer(host, connection);
+  if (verb == "discard" && request.instance == "scratch")
+    return host.Discard(Deadline::After(milliseconds(number)));
+  if (verb == "take-over") {
+    RETURN_IF_ERROR(EndTools());
+    return host.TakeOver();
+  }
+  return Error(Code::kUnimplemented, "VERB_UNKNOWN",
+               "unable to do what was asked: instance {} has no verb '{}'", request.instance,
+               verb.substr(0, 40));
 }
 
 Status Service::RunTool(Request& request, int connection) {

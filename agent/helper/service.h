@@ -49,6 +49,7 @@ class Service {
                                              const os::Path& state, bool scratch) const;
   Result<Request> ReadRequest(int connection);
   Result<os::Fields> Do(Request& request, int connection);
+  Status DoPlain(const Request& request, std::uint64_t number, int connection);
   Status RunTool(Request& request, int connection);
   Status StopServer(os::InstanceHost& host, int connection);
   // Ends the tools of all other connections and waits for it.
