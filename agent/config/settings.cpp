@@ -368,6 +368,23 @@ void ReadDocument(Reader& reader, const YAML::Node& document, Settings& out) {
   root.Finish();
 }
 
+// Everything that is not in live_settings.h's list; each is there, if only as nothing.
+void KeepFixed(const YAML::Node& document, std::map<std::string, std::string>& out) {
+  for (const char* key :
+       {"instance", "datastore", "metrics", "stores", "default_store", "encryption"})
+    out[key] = YAML::Dump(document[key]);
+  const std::initializer_list<std::pair<const char*, const char*>> parts = {
+      {"local", "socket"},          {"remote", "listen"},
+      {"remote", "certificate"},    {"remote", "key"},
+      {"remote", "client_ca"},      {"limits", "message_bytes"},
+      {"limits", "stream_buffers"}, {"limits", "scratch_nice"}};
+  for (const auto& [section, key] : parts) {
+    const YAML::Node node = document[section];
+    out[fmt::format("{}.{}", section, key)] =
+        node && node.IsMap() ? YAML::Dump(node[key]) : std::string();
+  }
+}
+
 }  // namespace
 
 std::string MetricsListener::text() const {
@@ -387,6 +404,7 @@ Parsed ParseSettings(const std::string& yaml) {
       return parsed;
     }
     ReadDocument(reader, document, parsed.settings);
+    KeepFixed(document, parsed.settings.fixed);
   } catch (const YAML::Exception& error) {  // its marks count from 0
     parsed.problems.push_back(
         {error.mark.line + 1, error.mark.column + 1, error.msg, "this is not YAML from here on"});

@@ -120,6 +120,8 @@ struct Settings {
   BackupSettings backup;
   Limits limits;
   telemetry::Level log_level = telemetry::Level::kInfo;
+  // What a running agent cannot take over (live_settings.h): key → its text.
+  std::map<std::string, std::string> fixed;
 };
 
 // One thing wrong with the file. Lines and columns count from 1; 0: the file as a whole.

@@ -94,8 +94,8 @@ Status Agent::OpenOperations() {
                                      .on_finished = OperationFinished}));
   monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
   context_ = std::make_unique<workflows::Context>(
-      workflows::Context{settings_, volume_, *host_, *datastore_, *operations_, *monitor_,
-                         [this] { return OpenScratch(); }});
+      workflows::Context{settings_, live_settings_, volume_, *host_, *datastore_, *operations_,
+                         *monitor_, [this] { return OpenScratch(); }});
   configurations_ = std::make_unique<workflows::Configurations>(*context_);
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
@@ -142,7 +142,8 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   agent->rpc_workflows_ = std::make_unique<rpc::Workflows>(
       rpc::Workflows{*agent->context_, *agent->instances_, *agent->databases_, *agent->users_,
                      *agent->backups_, *agent->configurations_, *agent->keys_});
-  ASSIGN_OR_RETURN(agent->server_, rpc::Server::Start(agent->settings_, *agent->rpc_workflows_));
+  ASSIGN_OR_RETURN(agent->server_,
+                   rpc::Server::Start(agent->live_settings_, *agent->rpc_workflows_));
   // gRPC's health follows the monitor; SetServingStatus does not block
   const auto tell_health = [agent = agent.get()](v1::InstanceState state) {
     agent->server_->SetDatastoreServing(state == v1::HEALTHY);

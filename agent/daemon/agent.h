@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "agent/config/settings.h"
+#include "agent/config/live_settings.h"
 #include "agent/daemon/driver_parts.h"
 #include "agent/rpc/server.h"
 #include "agent/workflows/backups.h"
@@ -24,12 +24,17 @@ class Agent {
 
   rpc::Server& server() { return *server_; }
   workflows::InstanceMonitor& monitor() { return *monitor_; }
+  void TouchOperations() { operations_->RunningByKind(); }
+  // live_settings.h.
+  Status TakeSettings(config::Settings settings) {
+    return live_settings_.Replace(std::move(settings));
+  }
   // Ends calls and operations; false when an operation did not end within its budget.
   bool Stop();
 
  private:
   explicit Agent(config::Settings settings)
-      : settings_(std::move(settings)), volume_(settings_.volume) {}
+      : settings_(std::move(settings)), live_settings_(settings_), volume_(settings_.volume) {}
   Status OpenHost();
   Status LockVolume();
   Status OpenDatastore();
@@ -38,6 +43,7 @@ class Agent {
   void ShowStateAtScrapes();
 
   const config::Settings settings_;
+  config::LiveSettings live_settings_;
   const os::Volume volume_;
   UniqueFd volume_lock_;
   DriverParts parts_;

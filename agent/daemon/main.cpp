@@ -13,6 +13,7 @@
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/local_listener.h"
+#include "agent/daemon/watchdog.h"
 #include "agent/net/metrics_listener.h"
 #include "agent/os/files.h"
 #include "agent/os/priority.h"
@@ -64,7 +65,31 @@ int WriteToolTable(const config::Settings& settings, const std::string& file) {
   return written.ok() ? 0 : Fail(written);
 }
 
-int Serve(config::Settings settings) {
+// SIGHUP: reads the settings again; takes over what can be, or nothing.
+void Reload(const std::string& file, daemon::Agent& agent) {
+  Result<config::Settings> settings = config::LoadSettings(file);
+  const telemetry::Level level = settings.ok() ? settings->log_level : telemetry::Level::kInfo;
+  const Status taken = settings.ok() ? agent.TakeSettings(*std::move(settings)) : settings.status();
+  if (!taken.ok()) {
+    telemetry::LogError("agent.reload_refused", "the settings stay as they were", taken);
+    sd_notify(0, "READY=1\nSTATUS=serving; the last reload was refused, see the log");
+    return;
+  }
+  telemetry::SetLogLevel(level);
+  telemetry::LogInfo("agent.reloaded", "the settings were read again", {{"file", file}});
+  sd_notify(0, "READY=1\nSTATUS=serving");
+}
+
+// Calls `use` for each signal, for as long as `signals` lives.
+void AwaitEach(boost::asio::signal_set& signals, const std::function<void()>& use) {
+  signals.async_wait([&signals, use](const boost::system::error_code& error, int) {
+    if (error) return;
+    use();
+    AwaitEach(signals, use);
+  });
+}
+
+int Serve(const std::string& file, config::Settings settings) {
   telemetry::SetLogLevel(settings.log_level);
   telemetry::LogInfo(
       "agent.starting",
@@ -75,12 +100,13 @@ int Serve(config::Settings settings) {
       {{"volume", settings.volume}, {"datastore", settings.datastore.driver}});
   const config::Path socket = settings.local.socket;
   const std::optional<config::MetricsListener> metrics = settings.metrics;
+  boost::asio::io_context io(1);
+  boost::asio::signal_set hangups(io, SIGHUP);  // from now on; answered once it serves
   Result<std::unique_ptr<daemon::Agent>> agent = daemon::Agent::Start(std::move(settings));
   if (!agent.ok()) {
     telemetry::LogError("agent.start_failed", "unable to start", agent.status());
     return Fail(agent.status());
   }
-  boost::asio::io_context io(1);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int signal) {
     if (error) return;
@@ -97,6 +123,11 @@ int Serve(config::Settings settings) {
     if (!opened.ok()) return Fail(opened.status());
     metrics_listener = *std::move(opened);
   }
+  AwaitEach(hangups, [&] {
+    sd_notify(0, "RELOADING=1");
+    Reload(file, **agent);
+  });
+  daemon::Watchdog watchdog(io, **agent);
   telemetry::LogInfo("agent.started", "serving", {{"socket", socket}});
   sd_notify(0, "READY=1\nSTATUS=serving");
   io.run();
@@ -157,5 +188,5 @@ int main(int argc, char** argv) {
   HardenProcess();
   BoundHeap();
   rpc::DisableOldTls();
-  return Serve(*std::move(settings));
+  return Serve(file, *std::move(settings));
 }

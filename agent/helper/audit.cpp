@@ -45,7 +45,7 @@ void AuditVerb(const VerbAudit& audit) {
   Write(audit.outcome.ok() ? LOG_NOTICE : LOG_WARNING, line);
 }
 
-void AuditStranger(uid_t uid, pid_t pid) {
+void AuditTurnedAway(const std::string& why) {
   static std::atomic<std::chrono::steady_clock::time_point> last{};
   static std::atomic<std::uint64_t> unsaid{0};
   const auto now = std::chrono::steady_clock::now();
@@ -54,7 +54,7 @@ void AuditStranger(uid_t uid, pid_t pid) {
   if (now - before < std::chrono::seconds(1) && before.time_since_epoch().count() != 0) return;
   if (!last.compare_exchange_strong(before, now)) return;
   Write(LOG_WARNING,
-        fmt::format("audit turned away uid={} pid={} times={}", uid, pid, unsaid.exchange(0)));
+        fmt::format("audit turned away why={} times={}", Quoted(why), unsaid.exchange(0)));
 }
 
 void AuditEvent(const os::ServerEvent& event) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <string>
 
@@ -23,8 +21,8 @@ struct VerbAudit {
 };
 // Not of `server-state`, which is asked all the time, unless it fails.
 void AuditVerb(const VerbAudit& audit);
-// Somebody who is not the agent, at most once a second.
-void AuditStranger(uid_t uid, pid_t pid);
+// A connection that is closed unanswered; a line a second at most.
+void AuditTurnedAway(const std::string& why);
 void AuditEvent(const os::ServerEvent& event);
 
 }  // namespace dbagent::helper

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <thread>
 
+#include "agent/helper/audit.h"
 #include "agent/helper/service.h"
 #include "agent/os/files.h"
 
@@ -71,12 +72,7 @@ Result<int> ListeningSocket() {
     if (!service.IsAgent(connection.get())) continue;
     if (connections.fetch_add(1) >= kMostConnections) {
       --connections;
-      os::SendPacket(connection.get(),
-                     os::ErrorFields(Error(Code::kResourceExhausted, "HELPER_BUSY",
-                                           "unable to do more: {} requests are being worked on",
-                                           kMostConnections)
-                                         .AsRetryable()))
-          .Ignore("it is turned away either way");
+      helper::AuditTurnedAway(fmt::format("too many: {} are being answered", kMostConnections));
       continue;
     }
     std::thread([&service, fd = std::move(connection)]() mutable {

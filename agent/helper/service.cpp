@@ -164,7 +164,8 @@ bool Service::IsAgent(int connection) const {
   socklen_t size = sizeof peer;
   const bool known = getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
   if (known && peer.uid == users_.agent.uid) return true;
-  AuditStranger(known ? peer.uid : static_cast<uid_t>(-1), known ? peer.pid : 0);
+  AuditTurnedAway(known ? fmt::format("uid {} (pid {}) is not the agent", peer.uid, peer.pid)
+                        : "nobody knows who it is");
   return false;
 }
 
@@ -200,11 +201,15 @@ void Service::Serve(UniqueFd connection) {
   if (values.ok()) answer.insert(answer.begin(), "ok");
   // a tool's end was told already
   const bool told = values.ok() && request->verb == "run-tool";
-  const Status sent = told ? Ok() : os::SendPacket(connection.get(), answer);
+  Status outcome = values.status();
+  if (!told) {
+    const Status sent = os::SendPacket(connection.get(), answer);
+    if (!sent.ok() && outcome.ok()) outcome = sent;  // the answer was for nobody
+  }
   AuditVerb({.instance = request.ok() ? request->instance : "-",
              .verb = request.ok() ? request->verb : "-",
              .arguments = request.ok() ? request->arguments : Fields(),
-             .outcome = !values.ok() ? values.status() : sent,
+             .outcome = outcome,
              .span = std::chrono::steady_clock::now() - begun});
 }
 

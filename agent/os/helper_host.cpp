@@ -27,6 +27,7 @@ using std::chrono::milliseconds;
 
 // Of verbs that touch a few files. A volume of another machine may have many to be given away.
 constexpr auto kVerbBudget = std::chrono::minutes(1);
+constexpr auto kStateBudget = std::chrono::seconds(5);
 constexpr auto kPrepareBudget = std::chrono::hours(2);
 constexpr auto kTakeOverBudget = std::chrono::minutes(3);
 constexpr auto kRemoveBudget = std::chrono::hours(1);
@@ -262,7 +263,7 @@ Status HelperHost::StopServer(const OpContext& ctx) {
 }
 
 ServerProcessState HelperHost::ServerState() {
-  const Result<Fields> said = Do(kVerbBudget, {"server-state"});
+  const Result<Fields> said = DoOnce(kStateBudget, {"server-state"});
   ServerProcessState state;
   unsigned process = 0;
   int should_run = 0;

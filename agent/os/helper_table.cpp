@@ -89,8 +89,8 @@ class TableReader {
             .WithHint("`dbagentd --write-tool-table` of the same version makes it");
       }
     }
-    if (!table_.agent_user.empty() && !table_.server_user.empty() && !table_.main.volume.empty() &&
-        !table_.scratch.volume.empty())
+    if (!table_.agent_user.empty() && !table_.server_user.empty() && IsWhole(table_.main) &&
+        IsWhole(table_.scratch))
       return Ok();
     return Error(Code::kFailedPrecondition, "TABLE_INVALID",
                  "unable to read the table of tools: it has not all that it must have");
@@ -147,6 +147,13 @@ class TableReader {
         return tool_->parameters.emplace(value.substr(word.size() + 1), kind).second;
     }
     return false;
+  }
+
+  static bool IsWhole(const HelperTable::Instance& instance) {
+    for (const ToolDefinition& tool : instance.table.tools)
+      if (tool.program.empty()) return false;
+    return !instance.volume.empty() && !instance.runtime_directory.empty() &&
+           !instance.table.server.command.program.empty();
   }
 
   template <typename T>

@@ -26,7 +26,8 @@ bool Matches(std::string_view pattern, std::string_view method) {
 }  // namespace
 
 bool Access::Admit(int fd, const ucred& peer) {
-  const auto& peers = settings_.local.peers;
+  const auto settings = settings_.Get();
+  const auto& peers = settings->local.peers;
   const bool known = std::any_of(peers.begin(), peers.end(),
                                  [&](const config::LocalPeer& p) { return p.uid == peer.uid; });
   if (!known) return false;
@@ -37,6 +38,7 @@ bool Access::Admit(int fd, const ucred& peer) {
 
 Result<Caller> Access::Identify(const std::string& peer, const grpc::AuthContext* auth) const {
   static constexpr std::string_view kFd = "fd:";
+  const auto settings = settings_.Get();
   int fd = -1;
   if (peer.starts_with(kFd) &&
       std::from_chars(peer.data() + kFd.size(), peer.data() + peer.size(), fd).ptr ==
@@ -51,15 +53,15 @@ Result<Caller> Access::Identify(const std::string& peer, const grpc::AuthContext
       }
       credentials = found->second;
     }
-    for (const config::LocalPeer& known : settings_.local.peers) {
+    for (const config::LocalPeer& known : settings->local.peers) {
       if (known.uid == credentials.uid) return Caller{NameOfUid(credentials.uid), known.role};
     }
   }
-  if (settings_.remote && auth != nullptr && auth->IsPeerAuthenticated()) {
+  if (settings->remote && auth != nullptr && auth->IsPeerAuthenticated()) {
     for (const char* property : {"peer_dns", "peer_uri", "peer_ip"}) {
       for (const grpc::string_ref& value : auth->FindPropertyValues(property)) {
         const std::string san(value.data(), value.size());
-        for (const config::RemotePeer& known : settings_.remote->peers) {
+        for (const config::RemotePeer& known : settings->remote->peers) {
           if (known.san == san) return Caller{"san:" + san, known.role};
         }
       }
@@ -71,8 +73,9 @@ Result<Caller> Access::Identify(const std::string& peer, const grpc::AuthContext
 }
 
 Status Access::Allow(const Caller& caller, std::string_view method) const {
-  const auto role = settings_.roles.find(caller.role);
-  if (role != settings_.roles.end() &&
+  const auto settings = settings_.Get();
+  const auto role = settings->roles.find(caller.role);
+  if (role != settings->roles.end() &&
       std::any_of(role->second.begin(), role->second.end(),
                   [&](const std::string& pattern) { return Matches(pattern, method); })) {
     return Ok();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
-#include "agent/config/settings.h"
+#include "agent/config/live_settings.h"
 
 namespace grpc {
 class AuthContext;
@@ -26,7 +26,7 @@ struct Caller {
 // Decides who may call what (design section 11). Threads: any.
 class Access {
  public:
-  explicit Access(const config::Settings& settings) : settings_(settings) {}
+  explicit Access(const config::LiveSettings& settings) : settings_(settings) {}
 
   // The local socket: called before the descriptor is handed to gRPC. False: nobody of the
   // settings; close it.
@@ -38,7 +38,7 @@ class Access {
   Status Allow(const Caller& caller, std::string_view method) const;
 
  private:
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   mutable std::mutex mutex_;
   // Never erased: a number is reused only after gRPC closed it, and the new connection's entry is
   // made before its hand-over.

@@ -24,9 +24,10 @@ Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerConte
   }
   if (closed_)
     return Error(Code::kUnavailable, "AGENT_STOPPING", "the agent is stopping").AsRetryable();
-  if (calls_ > settings_.limits.calls_at_once) {
+  const config::Limits limits = settings_.Get()->limits;
+  if (calls_ > limits.calls_at_once) {
     return Error(Code::kResourceExhausted, "TOO_BUSY", "{} calls are running, the limit",
-                 settings_.limits.calls_at_once)
+                 limits.calls_at_once)
         .WithHint("repeat the call a little later, or raise limits.calls_at_once")
         .AsRetryable();
   }
@@ -35,7 +36,7 @@ Result<std::shared_ptr<Gate::Place>> Gate::Enter(const grpc::CallbackServerConte
   const bool has_deadline = deadline < now + std::chrono::hours(24 * 365);
   call.deadline =
       Deadline::After(has_deadline ? std::chrono::ceil<std::chrono::milliseconds>(deadline - now)
-                                   : std::chrono::milliseconds(settings_.limits.call_timeout));
+                                   : std::chrono::milliseconds(limits.call_timeout));
   return place;
 }
 

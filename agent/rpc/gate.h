@@ -20,7 +20,7 @@ namespace dbagent::rpc {
 // line. Threads: any; handlers never block.
 class Gate {
  public:
-  Gate(const config::Settings& settings, Access& access, operations::ThreadPool& pool)
+  Gate(const config::LiveSettings& settings, Access& access, operations::ThreadPool& pool)
       : settings_(settings), access_(access), pool_(pool) {}
 
   // Ends the room that a call takes.
@@ -61,7 +61,7 @@ class Gate {
       std::function<Result<Response>(const workflows::Call&, const Request&)> run);
 
  private:
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   Access& access_;
   operations::ThreadPool& pool_;
   std::atomic<std::uint32_t> calls_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/service_type.h>
 #include <grpcpp/server_posix.h>
@@ -18,7 +19,7 @@ constexpr int kLargestConnectionAgeMs =
     60 * 60 * 1000;  // so that a certificate that was withdrawn is not good for ever
 }  // namespace
 
-Server::Server(const config::Settings& settings, const Workflows& workflows)
+Server::Server(const config::LiveSettings& settings, const Workflows& workflows)
     : access_(settings), pool_(kPoolThreads, kPoolQueue), gate_(settings, access_, pool_) {
   services_.push_back(MakeInstanceService(gate_, workflows));
   services_.push_back(MakeDatabaseService(gate_, workflows));
@@ -33,11 +34,13 @@ Server::~Server() {
   Stop(std::chrono::seconds(1));
 }
 
-Result<std::unique_ptr<Server>> Server::Start(const config::Settings& settings,
+Result<std::unique_ptr<Server>> Server::Start(const config::LiveSettings& live,
                                               const Workflows& workflows) {
+  const auto at_start = live.Get();
+  const config::Settings& settings = *at_start;
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  std::unique_ptr<Server> made(new Server(settings, workflows));
+  std::unique_ptr<Server> made(new Server(live, workflows));
   grpc::ServerBuilder builder;
   for (const auto& service : made->services_) builder.RegisterService(service.get());
   const int message_bytes = static_cast<int>(settings.limits.message_bytes);
@@ -58,6 +61,23 @@ Result<std::unique_ptr<Server>> Server::Start(const config::Settings& settings,
   }
   made->SetDatastoreServing(false);
   return made;
+}
+
+void Server::Ping(std::function<void()> answered) {
+  struct Call {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::GenericStub> stub;
+    grpc::ByteBuffer request, response;
+  };
+  auto call = std::make_shared<Call>();
+  const grpc::Slice nothing;  // as a message: a question about the server as a whole
+  call->request = grpc::ByteBuffer(&nothing, 1);
+  call->stub = std::make_unique<grpc::GenericStub>(server_->InProcessChannel({}));
+  call->stub->UnaryCall(&call->context, "/grpc.health.v1.Health/Check", grpc::StubOptions(),
+                        &call->request, &call->response,
+                        [call, answered = std::move(answered)](const grpc::Status& status) {
+                          if (status.ok()) answered();
+                        });
 }
 
 bool Server::TakeLocalConnection(int fd) {

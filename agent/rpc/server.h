@@ -14,7 +14,7 @@ namespace dbagent::rpc {
 class Server {
  public:
   // LISTEN_FAILED, TLS_FILE_UNREADABLE. `settings` and `workflows` outlive it.
-  static Result<std::unique_ptr<Server>> Start(const config::Settings& settings,
+  static Result<std::unique_ptr<Server>> Start(const config::LiveSettings& live,
                                                const Workflows& workflows);
   ~Server();
 
@@ -24,12 +24,15 @@ class Server {
   // What health answers for the service `datastore`; the empty service name says that the agent
   // serves.
   void SetDatastoreServing(bool serving);
+  // Asks its own health service, in process; `answered` is called by a thread of gRPC's, which must
+  // not be blocked.
+  void Ping(std::function<void()> answered);
   // No new calls; running ones have `budget`, then they are cancelled.
   void Stop(std::chrono::milliseconds budget);
   int port() const { return port_; }  // of TCP; 0 without
 
  private:
-  Server(const config::Settings& settings, const Workflows& workflows);
+  Server(const config::LiveSettings& settings, const Workflows& workflows);
 
   Access access_;
   operations::ThreadPool pool_;

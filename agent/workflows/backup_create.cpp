@@ -202,7 +202,7 @@ Status Backups::RunPhysical(const OpContext& ctx, BackupRun& run) {
 
 // The request's wishes over the settings'. VALUE_INVALID.
 Result<Backups::PipelineWishes> Backups::PipelineFor(const v1::CreateBackupRequest& request) const {
-  const config::BackupSettings& settings = context_.settings.backup;
+  const config::BackupSettings settings = context_.live_settings.Get()->backup;
   const auto invalid = [](std::string_view field, auto value, auto least, auto most) {
     return Error(Code::kInvalidArgument, "VALUE_INVALID", "{} is {}, {} to {} are allowed", field,
                  value, least, most);

@@ -19,7 +19,7 @@ Result<Backups::Place> Backups::FindTarget(const std::string& store, const v1::S
         .WithHint("leave one of `store` and `target` out");
   }
   ASSIGN_OR_RETURN(const config::StoreSettings settings,
-                   ToStoreSettings(target, context_.settings.request_targets));
+                   ToStoreSettings(target, context_.live_settings.Get()->request_targets));
   ASSIGN_OR_RETURN(std::shared_ptr<storage::ObjectStore> opened, storage::OpenStore(settings));
   ASSIGN_OR_RETURN(const std::string whose, InstanceFor(instance));
   Place place{settings.name, std::move(opened), whose, target, settings.given()};
@@ -70,9 +70,9 @@ Result<Backups::Place> Backups::PlaceOf(operations::Running& running,
                   running.id() + "`)");
   }
   const auto opened = [&]() -> Result<Place> {
-    ASSIGN_OR_RETURN(
-        const config::StoreSettings settings,
-        ToStoreSettings(plan.target(), context_.settings.request_targets, *std::move(brought)));
+    ASSIGN_OR_RETURN(const config::StoreSettings settings,
+                     ToStoreSettings(plan.target(), context_.live_settings.Get()->request_targets,
+                                     *std::move(brought)));
     ASSIGN_OR_RETURN(std::shared_ptr<storage::ObjectStore> store, storage::OpenStore(settings));
     ASSIGN_OR_RETURN(const std::string whose, InstanceFor(""));
     return Place{settings.name, std::move(store), whose, plan.target(), settings.given()};

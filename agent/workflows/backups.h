@@ -193,7 +193,7 @@ class Backups {
   template <typename Request>
   std::uint64_t ReadRate(const Request& request) const {
     return request.bytes_per_second() > 0 ? request.bytes_per_second()
-                                          : context_.settings.backup.read_rate;
+                                          : context_.live_settings.Get()->backup.read_rate;
   }
   // Which stage the others waited for, as a note.
   static void AddReport(const backup::ReadFlow& flow, operations::Running& running);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/base/op_context.h"
-#include "agent/config/settings.h"
+#include "agent/config/live_settings.h"
 #include "agent/operations/operations.h"
 #include "agent/os/instance_host.h"
 #include "agent/os/volume.h"
@@ -25,7 +25,8 @@ struct ScratchParts {
 
 // What workflows work on; made once by the daemon, outlives them.
 struct Context {
-  const config::Settings& settings;
+  const config::Settings& settings;  // as they were at the start
+  const config::LiveSettings& live_settings;
   const os::Volume& volume;
   os::InstanceHost& host;
   datastore::Datastore& datastore;

@@ -81,8 +81,9 @@ v1::Instance InstanceMonitor::Look(bool preparing) {
   for (const std::string& address : settings_.datastore.bind_addresses)
     instance.add_bind_addresses(address);
   instance.set_agent_version(DBAGENT_VERSION);
-  instance.set_mode("direct");
-  instance.set_service_manager("child");
+  instance.set_mode(settings_.separate ? "separate" : "direct");
+  instance.set_service_manager(settings_.separate && !settings_.separate->unit.empty() ? "systemd"
+                                                                                       : "child");
   const Result<std::optional<InstanceRecord>> record = ReadInstanceRecord(volume_);
   if (!record.ok()) {
     instance.set_detail(record.status().FullMessage());
@@ -134,6 +135,7 @@ void InstanceMonitor::Run() {
       if (wake_.wait_for(lock, std::chrono::seconds(1), [this] { return ending_; })) return;
     }
     Refresh();
+    last_look_ = std::chrono::steady_clock::now();
   }
 }
 

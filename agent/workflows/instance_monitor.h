@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -28,6 +30,8 @@ class InstanceMonitor {
   // Looks now, in the calling thread, and tells: what changed the state calls it, so that whoever
   // sees it done sees the new state too.
   void Refresh();
+  // When the monitor's own thread looked last.
+  std::chrono::steady_clock::time_point LastLook() const { return last_look_; }
   // Prepare is running (the server's own state means nothing then).
   void SetPreparing(bool preparing);
   // `changed` is called with the new state from the monitor's thread, must not block and must not
@@ -48,6 +52,7 @@ class InstanceMonitor {
   v1::Instance current_;
   std::uint64_t next_subscriber_ = 0;
   std::map<std::uint64_t, std::function<void(v1::InstanceState)>> subscribers_;
+  std::atomic<std::chrono::steady_clock::time_point> last_look_ = std::chrono::steady_clock::now();
   std::thread thread_;
 };
 

@@ -33,13 +33,8 @@ Status CheckSocketPath(const os::Path& directory) {
 Scratch::Scratch(const Context& instance, ScratchParts parts)
     : instance_(instance),
       parts_(std::move(parts)),
-      context_{instance.settings,
-               parts_.volume,
-               *parts_.host,
-               *parts_.datastore,
-               instance.operations,
-               instance.monitor,
-               {}} {}
+      context_{instance.settings, instance.live_settings, parts_.volume,    *parts_.host,
+               *parts_.datastore, instance.operations,    instance.monitor, {}} {}
 
 Scratch::~Scratch() {
   parts_.datastore.reset();

@@ -69,7 +69,7 @@ config::Settings TwoPeers() {
 }
 
 TEST(Access, TurnsAnUnknownUidAway) {
-  const config::Settings settings = TwoPeers();
+  const config::LiveSettings settings(TwoPeers());
   Access access(settings);
   EXPECT_FALSE(access.Admit(7, ucred{1, 999, 999}));
   EXPECT_EQ(tests::ReasonOf(access.Identify("fd:7", nullptr)), "CALLER_UNKNOWN");
@@ -77,7 +77,7 @@ TEST(Access, TurnsAnUnknownUidAway) {
 }
 
 TEST(Access, AllowsByRoleMethodAndService) {
-  const config::Settings settings = TwoPeers();
+  const config::LiveSettings settings(TwoPeers());
   Access access(settings);
   ASSERT_TRUE(access.Admit(7, ucred{1, 1001, 1001}));
   ASSERT_OK_AND_ASSIGN(const Caller caller, access.Identify("fd:7", nullptr));
@@ -88,7 +88,7 @@ TEST(Access, AllowsByRoleMethodAndService) {
 }
 
 TEST(Access, KnowsTheNewPeerOfAReusedDescriptor) {
-  const config::Settings settings = TwoPeers();
+  const config::LiveSettings settings(TwoPeers());
   Access access(settings);
   ASSERT_TRUE(access.Admit(7, ucred{1, 1001, 1001}));
   ASSERT_TRUE(access.Admit(7, ucred{1, 1000, 1000}));
