@@ -53,7 +53,7 @@ struct ServerSettings {
   // runs as this user needs one.
   std::string server_user;
   // Where the server's log is when its unit says where that goes; empty: the driver says, in the
-  // generation.
+  // generation. The agent can read it.
   os::Path log_file = {};
   std::uint16_t port = 0;
   std::vector<std::string> bind_addresses;  // IP addresses, `*` for all
@@ -123,12 +123,20 @@ class ServerControl {
 
   // Starts the server on `current` (through the host) and waits until it answers a query. Running
   // already is fine. SERVER_START_FAILED with the lines that the server's log got meanwhile, errors
-  // first.
+  // first. A server that was just started and refuses the agent is stopped once more for AdoptData;
+  // SERVER_REFUSES_AGENT (FAILED_PRECONDITION): one that ran already does, or it still does.
   virtual Status Start(const OpContext& ctx) = 0;
   // Clean stop. Running not is fine. When ctx's deadline comes first the server is killed, and the
   // call is OK: it is stopped, and will recover at its next start.
   virtual Status Stop(const OpContext& ctx) = 0;
+
+  // Of data that an agent of another OS user's name had (direct mode, another machine), and that no
+  // server runs on, before or after: the agent's accounts are there and may do all that it needs,
+  // and no account is left that such an agent's OS user is let in as. Users' stay. Idempotent.
+  virtual Status AdoptData(const OpContext& ctx, const os::Generation& generation) = 0;
 };
+
+inline constexpr std::string_view kRefusesAgent = "SERVER_REFUSES_AGENT";
 
 // ---- DatabaseAdmin
 // --------------------------------------------------------------------------------------------------

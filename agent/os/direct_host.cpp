@@ -83,7 +83,12 @@ Status DirectHost::PrepareVolume() {
   const std::lock_guard lock(generations_);
   if (options_.separation) return PrepareSeparated(*options_.separation);
   RETURN_IF_ERROR(MakeDirectories(options_.runtime_directory, 0700));
-  return volume_.MakeLayout();
+  RETURN_IF_ERROR(volume_.MakeLayout());
+  // what an older agent's generations have not got
+  ASSIGN_OR_RETURN(const std::vector<std::uint64_t> numbers, volume_.Numbers());
+  for (const std::uint64_t number : numbers)
+    RETURN_IF_ERROR(PrepareDirectories(volume_.generation(number)));
+  return Ok();
 }
 
 Status DirectHost::PrepareSeparated(const Separation& users) {

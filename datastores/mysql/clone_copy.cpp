@@ -1,6 +1,7 @@
 #include "agent/base/kill_point.h"
 #include "agent/base/pause.h"
 #include "agent/stream/tool_stream.h"
+#include "datastores/current_generation.h"
 #include "datastores/mysql/data_files.h"
 #include "datastores/mysql/file_copy.h"
 #include "datastores/mysql/quote.h"
@@ -55,8 +56,8 @@ Status CheckSupported(Server& server, const OpContext& ctx) {
                      encrypted, "take logical backups");
 }
 
-Status CheckRoom(Server& server) {
-  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server.layout.data));
+Status CheckRoom(Server& server, const OpContext& ctx, const os::Generation& current) {
+  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server, ctx, current));
   const std::uint64_t needed = files.bytes + kSpareRoom;
   ASSIGN_OR_RETURN(const std::uint64_t free, os::FreeBytes(server.settings.volume.root()));
   if (free >= needed) return Ok();
@@ -93,15 +94,15 @@ Result<std::vector<std::string>> CloneSessions(Connection& connection, const OpC
 
 }  // namespace
 
-Status CopyByClone(Server& server, const OpContext& ctx, ArchiveWriter& archives,
-                   PhysicalFacts& facts) {
+Status CopyByClone(Server& server, const OpContext& ctx, const os::Generation& current,
+                   ArchiveWriter& archives, PhysicalFacts& facts) {
   RETURN_IF_ERROR(CheckSupported(server, ctx));
-  RETURN_IF_ERROR(CheckRoom(server));
+  RETURN_IF_ERROR(CheckRoom(server, ctx, current));
   RETURN_IF_ERROR(LoadPlugin(server, ctx));
-  RETURN_IF_ERROR(os::MakeDirectories(server.layout.staging, 0700));
+  RETURN_IF_ERROR(RunOn(server, ctx, kMakeStagingTool, current));
   KillPoint("mysql.backup.staging_made");
   ctx.Say("the server copies its files beside themselves");
-  const os::Path clone = server.layout.staging / "clone";  // the statement makes it
+  const os::Path clone = current.tmp / kStagingName / "clone";  // the statement makes it
   const Status cloned = Execute(server, ctx, "copy the server's files",
                                 fmt::format("{} = {}", kStatement, QuoteLiteral(clone.native())));
   if (!cloned.ok()) {
@@ -114,7 +115,8 @@ Status CopyByClone(Server& server, const OpContext& ctx, ArchiveWriter& archives
   KillPoint("mysql.backup.cloned");
   RETURN_IF_ERROR(CheckSupported(server, ctx));  // nor may one have come meanwhile
   ASSIGN_OR_RETURN(stream::Sink* const sink, archives.Begin(ctx, kMySqlArchive));
-  RETURN_IF_ERROR(stream::DrainTool(ctx, server.host, {kPackTool, {}, -1, -1, {}}, *sink));
+  RETURN_IF_ERROR(stream::DrainTool(ctx, server.host,
+                                    {kPackTool, GenerationParameter(current), -1, -1, {}}, *sink));
   KillPoint("mysql.backup.streamed");
   facts.tool = "CLONE " + facts.server_version;
   return Ok();
@@ -137,7 +139,7 @@ Status EndClones(Server& server, const OpContext& ctx) {
 // Of #clone, the clone's own files are not used: some name files that the server is to rename and
 // remove.
 Status PrepareClone(Server& server, const OpContext& ctx, const UnpackSpec& spec) {
-  return PutFile(server, ctx, spec.generation, "#clone", "#status_fix", "");
+  return PutFile(server, ctx, kPutCloneStatusTool, spec.generation, "");
 }
 
 Status TidyClone(Server& server, const OpContext& ctx, const UnpackSpec& spec) {

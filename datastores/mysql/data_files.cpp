@@ -1,63 +1,56 @@
 #include "datastores/mysql/data_files.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <functional>
 #include <string_view>
+
+#include "datastores/current_generation.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
 
-bool IsLeftOut(const std::string& name) {
+// A database that is dropped while it is looked at makes the tool fail.
+constexpr int kMostLooks = 5;
+
+bool IsLeftOut(std::string_view name) {
   static constexpr std::array<std::string_view, 6> kPrefixes = {
       "ib_logfile", "ibtmp", "binlog.", "#innodb_redo", "#innodb_temp", "#ib_"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
-// Calls `each` with name and lstat of what is in the directory; what is gone meanwhile is nothing.
-Status ForEach(const os::Path& directory,
-               const std::function<Status(const std::string&, const struct stat&)>& each) {
-  const Result<std::vector<std::string>> names = os::ListDirectory(directory);
-  if (!names.ok() && names.status().reason() == "NOT_FOUND") return Ok();
-  if (!names.ok()) return names.status();
-  for (const std::string& name : *names) {
-    struct stat facts {};
-    const os::Path path = directory / name;
-    if (lstat(path.c_str(), &facts) == 0) {
-      RETURN_IF_ERROR(each(name, facts));
-    } else if (errno != ENOENT) {
-      return os::ErrnoError("look at", path, errno);
-    }
-  }
-  return Ok();
+void Keep(std::vector<std::string>& list, const std::string& name) {
+  if (list.size() < DataFiles::kMostKept) list.push_back(name);
+}
+
+Result<DataFiles> Look(Server& server, const OpContext& ctx, const os::Generation& generation) {
+  DataFiles files;
+  RETURN_IF_ERROR(
+      ForEachFile(ctx, server.host, {kListDataTool, GenerationParameter(generation), -1, -1, {}},
+                  [&files](const ListedFile& file) -> Status {
+                    const std::string_view name = file.name;
+                    if (IsLeftOut(name.substr(0, name.find('/')))) return Ok();
+                    const bool at_top = name.find('/') == std::string_view::npos;
+                    if (at_top && name.ends_with(".cnf")) Keep(files.option_files, file.name);
+                    if (file.kind == 'l' || (file.kind != 'd' && name.ends_with(".isl")))
+                      Keep(files.links, file.name);
+                    if (file.kind == 'f') files.bytes += file.bytes;
+                    return Ok();
+                  }));
+  std::sort(files.links.begin(), files.links.end());
+  std::sort(files.option_files.begin(), files.option_files.end());
+  return files;
 }
 
 }  // namespace
 
-Result<DataFiles> ReadDataFiles(const os::Path& data) {
-  DataFiles files;
-  const auto add = [&files](const std::string& name, const struct stat& facts) {
-    if (S_ISLNK(facts.st_mode) || name.ends_with(".isl")) files.links.push_back(name);
-    if (S_ISREG(facts.st_mode)) files.bytes += static_cast<std::uint64_t>(facts.st_size);
-  };
-  // a database is one directory, with nothing but files in it
-  RETURN_IF_ERROR(ForEach(data, [&](const std::string& name, const struct stat& facts) -> Status {
-    if (IsLeftOut(name)) return Ok();
-    if (name.ends_with(".cnf")) files.option_files.push_back(name);
-    if (!S_ISDIR(facts.st_mode)) {
-      add(name, facts);
-      return Ok();
-    }
-    return ForEach(data / name, [&](const std::string& inner, const struct stat& inner_facts) {
-      add(name + "/" + inner, inner_facts);
-      return Ok();
-    });
-  }));
-  return files;
+Result<DataFiles> ReadDataFiles(Server& server, const OpContext& ctx,
+                                const os::Generation& generation) {
+  for (int looks = 1;; ++looks) {
+    Result<DataFiles> files = Look(server, ctx, generation);
+    if (files.status().reason() != "TOOL_FAILED" || looks == kMostLooks) return files;
+  }
 }
 
 }  // namespace dbagent::datastore::mysql

@@ -82,7 +82,7 @@ class MysqlDatastore : public Datastore {
 };
 
 Health MysqlDatastore::CheckHealth() {
-  const Result<bool> prepared = os::Exists(server_.layout.data);
+  const Result<std::optional<std::uint64_t>> prepared = server_.settings.volume.CurrentNumber();
   if (!prepared.ok()) return {HealthState::kNotPrepared, prepared.status().FullMessage(), {}};
   if (!*prepared) return {HealthState::kNotPrepared, "there is no data directory", {}};
   const os::ServerProcessState state = server_.host.ServerState();

@@ -2,8 +2,8 @@
 
 #include "datastores/mysql/server.h"
 
-// How each product's files are copied while the server runs, and made usable again. Staging is a
-// directory of the agent's own in the volume, there only while a backup is taken.
+// How each product's files are copied while the server runs, and made usable again. The staging
+// directory is there only while a backup is taken.
 namespace dbagent::datastore::mysql {
 
 inline constexpr const char* kMariaDbArchive = "server.mbstream";
@@ -18,14 +18,14 @@ std::string Listed(const std::vector<std::string>& names);
 std::vector<std::string> TableNames(const Rows& rows);
 
 // MariaDB: mariadb-backup streams. BACKUP_UNSUPPORTED, TOOL_FAILED, REDO_LOG_OVERRUN.
-Status CopyByMariadbBackup(Server& server, const OpContext& ctx, ArchiveWriter& archives,
-                           PhysicalFacts& facts);
+Status CopyByMariadbBackup(Server& server, const OpContext& ctx, const os::Generation& current,
+                           ArchiveWriter& archives, PhysicalFacts& facts);
 // Applies the log that the stream holds. `notes` are those of CopyByMariadbBackup.
 Status ApplyLog(Server& server, const OpContext& ctx, const UnpackSpec& spec);
 
 // MySQL: CLONE LOCAL into staging, which then is streamed. BACKUP_UNSUPPORTED, NO_SPACE.
-Status CopyByClone(Server& server, const OpContext& ctx, ArchiveWriter& archives,
-                   PhysicalFacts& facts);
+Status CopyByClone(Server& server, const OpContext& ctx, const os::Generation& current,
+                   ArchiveWriter& archives, PhysicalFacts& facts);
 // Ends clones that an agent that is gone began, so that nobody writes into staging any more.
 Status EndClones(Server& server, const OpContext& ctx);
 // Before the first start, so that the server makes what a clone lacks (directories of databases
@@ -33,9 +33,9 @@ Status EndClones(Server& server, const OpContext& ctx);
 Status PrepareClone(Server& server, const OpContext& ctx, const UnpackSpec& spec);
 Status TidyClone(Server& server, const OpContext& ctx, const UnpackSpec& spec);
 
-// `content` becomes <data directory>/<directory>/<name>.
-Status PutFile(Server& server, const OpContext& ctx, const os::Generation& generation,
-               const std::string& directory, const std::string& name, const std::string& content);
+// `content` becomes the tool's file.
+Status PutFile(Server& server, const OpContext& ctx, const char* tool,
+               const os::Generation& generation, std::string_view content);
 // Runs a tool of the table on a generation, to its end.
 Status RunOn(Server& server, const OpContext& ctx, const char* tool,
              const os::Generation& generation, std::map<std::string, std::string> parameters = {});

@@ -106,7 +106,7 @@ Result<Privileges> Grants::Chosen(const OpContext& ctx, const Grant& grant) {
 Result<Grants::Checked> Grants::Check(const OpContext& ctx, const UserId& user,
                                       const Grant& grant) {
   Checked checked{.user = Normalised(user), .privileges = {}, .pattern = {}};
-  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, checked.user));
+  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings, checked.user));
   RETURN_IF_ERROR(CheckDatabaseName(grant.database));
   if (!grant.object.empty()) {
     return Error(Code::kInvalidArgument, "FIELD_UNSUPPORTED",
@@ -187,7 +187,7 @@ constexpr const char* kGrantsQuery =
 
 Result<std::vector<Grant>> Grants::List(const OpContext& ctx, const UserId& asked) {
   const UserId user = Normalised(asked);
-  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, user));
+  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings, user));
   ASSIGN_OR_RETURN(const Account account, ReadAccount(server_, ctx, user));
   ASSIGN_OR_RETURN(const Privileges all, DatabaseLevelPrivileges(ctx));
   ASSIGN_OR_RETURN(const bool patterns, GrantsTakePatterns(server_, ctx));

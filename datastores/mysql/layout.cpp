@@ -1,6 +1,7 @@
 #include "datastores/mysql/layout.h"
 
 #include "datastores/mysql/session_setup.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
@@ -22,6 +23,15 @@ os::ToolDefinition Tool(std::string name, const os::Path& program, Arguments arg
           {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}}};
 }
 
+const std::map<std::string, ParameterKind> kOnGeneration = {
+    {"generation", ParameterKind::kGeneration}};
+
+// A client of the running server.
+os::ToolDefinition AsAgent(os::ToolDefinition tool) {
+  tool.run_as = os::RunAs::kAgent;
+  return tool;
+}
+
 os::ToolDefinition Initialise(const ServerSettings& settings, const Dialect& dialect,
                               const Layout& layout) {
   Arguments arguments = {"--no-defaults", "--basedir=" + layout.prefix.native(),
@@ -29,8 +39,7 @@ os::ToolDefinition Initialise(const ServerSettings& settings, const Dialect& dia
   Append(arguments, dialect.InitialiseArguments(settings));
   const os::Path program = dialect.mariadb() ? layout.prefix / "bin/mariadb-install-db"
                                              : layout.prefix / "sbin" / dialect.server_program();
-  return Tool(kInitialiseTool, program, std::move(arguments),
-              {{"generation", ParameterKind::kGeneration}});
+  return Tool(kInitialiseTool, program, std::move(arguments), kOnGeneration);
 }
 
 os::ToolDefinition Secure(const Dialect& dialect, const Layout& layout) {
@@ -43,7 +52,7 @@ os::ToolDefinition Secure(const Dialect& dialect, const Layout& layout) {
                          "--init-file=/dev/fd/0"};
   Append(arguments, dialect.FirstStartOptions());
   return Tool(kSecureTool, layout.prefix / "sbin" / dialect.server_program(), std::move(arguments),
-              {{"generation", ParameterKind::kGeneration}});
+              kOnGeneration);
 }
 
 Arguments ClientArguments(const ServerSettings& settings, const Layout& layout) {
@@ -60,8 +69,8 @@ os::ToolDefinition Dump(const ServerSettings& settings, const Dialect& dialect,
                      "--skip-add-locks"});
   Append(arguments, dialect.DumpOptions());
   Append(arguments, {"--", "{database}"});  // whatever the name begins with
-  return Tool(kDumpTool, layout.prefix / "bin" / dialect.dump_program(), std::move(arguments),
-              {{"database", ParameterKind::kText}});
+  return AsAgent(Tool(kDumpTool, layout.prefix / "bin" / dialect.dump_program(),
+                      std::move(arguments), {{"database", ParameterKind::kText}}));
 }
 
 os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
@@ -70,8 +79,8 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
   // binary mode: no client command but DELIMITER, so that a dump cannot run programs
   Append(arguments, {"--batch", "--binary-mode", "--skip-reconnect", "--max-allowed-packet=1G",
                      std::string("--init-command=") + kSessionSetup, "--", "{database}"});
-  return Tool(kLoadTool, layout.prefix / "bin" / dialect.client_program(), std::move(arguments),
-              {{"database", ParameterKind::kText}});
+  return AsAgent(Tool(kLoadTool, layout.prefix / "bin" / dialect.client_program(),
+                      std::move(arguments), {{"database", ParameterKind::kText}}));
 }
 
 // Nothing that the data holds makes such a server act, and it fits beside one that has the
@@ -86,13 +95,13 @@ Arguments QuietOptions(const Dialect& dialect) {
 os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
   Arguments arguments = {"--defaults-file=" + layout.configuration.native(),
                          "--datadir={generation}/data",
-                         "--tmpdir={generation}/log",
+                         "--tmpdir={generation}/tmp",
                          "--socket=" + layout.first_socket.native(),
                          "--pid-file=" + layout.first_pid_file.native(),
                          "--init-file=/dev/fd/0"};
   Append(arguments, QuietOptions(dialect));
   return Tool(kAdoptTool, layout.prefix / "sbin" / dialect.server_program(), std::move(arguments),
-              {{"generation", ParameterKind::kGeneration}});
+              kOnGeneration);
 }
 
 // What reads configuration and starts nothing. The data directory is another, so that nothing in
@@ -109,38 +118,48 @@ std::vector<os::ToolDefinition> ConfigurationTools(const ServerSettings& setting
            {"--no-defaults", "--basedir=" + layout.prefix.native(), "--verbose", "--help"}, {})};
 }
 
-// How the server's files are copied.
+// How the server's files are looked at and copied. What is staged lies in the generation, by its
+// real path: the server keeps it.
 std::vector<os::ToolDefinition> CopyTools(const ServerSettings& settings, const Dialect& dialect,
                                           const Layout& layout) {
+  const std::string staging = std::string("{generation}/tmp/") + kStagingName;
+  std::vector<os::ToolDefinition> tools = {
+      ListFilesTool(kListDataTool, "{generation}/data", 2, kOnGeneration),
+      ListFilesTool(kListTemporaryTool, "{generation}/tmp", 1, kOnGeneration),
+      Tool(kMakeStagingTool, "/usr/bin/mkdir", {"--mode=0700", "--", staging}, kOnGeneration),
+      Tool(kRemoveStagingTool, "/usr/bin/rm", {"--recursive", "--force", "--", staging},
+           kOnGeneration)};
   if (!dialect.mariadb()) {
-    return {Tool(kPackTool, "/usr/bin/tar",
-                 {"--create", "--file=-", "--format=gnu", "--sort=name", "--owner=0", "--group=0",
-                  "--numeric-owner", "--no-acls", "--no-selinux", "--no-xattrs",
-                  "--exclude=./#clone", "--directory=" + (layout.staging / "clone").native(), "."},
-                 {})};
+    tools.push_back(
+        Tool(kPackTool, "/usr/bin/tar",
+             {"--create", "--file=-", "--format=gnu", "--sort=name", "--owner=0", "--group=0",
+              "--numeric-owner", "--no-acls", "--no-selinux", "--no-xattrs", "--exclude=./#clone",
+              "--directory=" + staging + "/clone", "."},
+             kOnGeneration));
+    return tools;
   }
   const os::Path program = layout.prefix / "bin/mariadb-backup";
-  return {Tool(kMariadbBackupTool, program,
-               {"--no-defaults", "--backup", "--stream=mbstream",
-                "--socket=" + layout.socket.native(), "--user=" + settings.os_user,
-                "--datadir=" + layout.data.native(), "--target-dir=" + layout.staging.native(),
-                "--tmpdir=" + layout.staging.native(), "--open-files-limit=65535"},
-               {}),
-          Tool(kApplyLogTool, program,
-               {"--no-defaults", "--prepare", "--target-dir={generation}/data",
-                "--tmpdir={generation}/data", "--use-memory=64M", "--innodb-page-size={page_size}",
-                "--innodb-undo-tablespaces={undo_tablespaces}",
-                "--innodb-data-file-path=ibdata1:12M:autoextend", "--open-files-limit=65535"},
-               {{"generation", ParameterKind::kGeneration},
-                {"page_size", ParameterKind::kNumber},
-                {"undo_tablespaces", ParameterKind::kNumber}})};
+  tools.push_back(
+      Tool(kMariadbBackupTool, program,
+           {"--no-defaults", "--backup", "--stream=mbstream", "--socket=" + layout.socket.native(),
+            "--user=" + settings.server_user, "--datadir=" + layout.data.native(),
+            "--target-dir=" + staging, "--tmpdir=" + staging, "--open-files-limit=65535"},
+           kOnGeneration));
+  tools.push_back(
+      Tool(kApplyLogTool, program,
+           {"--no-defaults", "--prepare", "--target-dir={generation}/data",
+            "--tmpdir={generation}/data", "--use-memory=64M", "--innodb-page-size={page_size}",
+            "--innodb-undo-tablespaces={undo_tablespaces}",
+            "--innodb-data-file-path=ibdata1:12M:autoextend", "--open-files-limit=65535"},
+           {{"generation", ParameterKind::kGeneration},
+            {"page_size", ParameterKind::kNumber},
+            {"undo_tablespaces", ParameterKind::kNumber}}));
+  return tools;
 }
 
 std::vector<os::ToolDefinition> RestoreTools(const ServerSettings& settings, const Dialect& dialect,
                                              const Layout& layout) {
   const os::Path extract = settings.own_programs / "dbagent-extract";
-  const std::map<std::string, ParameterKind> generation = {
-      {"generation", ParameterKind::kGeneration}};
   // What could make the restored server or a tool run or read something of a stranger's choice
   // stays out: options, and a clone's lists of files to rename and remove.
   Arguments unpack = {dialect.mariadb() ? "mbstream" : "tar",
@@ -158,12 +177,12 @@ std::vector<os::ToolDefinition> RestoreTools(const ServerSettings& settings, con
         "mariadb_backup_slave_info", "mariadb_backup_galera_info", "#clone"}) {
     tidy.push_back(std::string("{generation}/data/") + left);
   }
-  return {Tool(kExtractTool, extract, std::move(unpack), generation),
-          Tool(kPutFileTool, extract, {"file", "{generation}/data/{directory}", "{name}"},
-               {{"generation", ParameterKind::kGeneration},
-                {"directory", ParameterKind::kText},
-                {"name", ParameterKind::kText}}),
-          Tool(kTidyTool, "/usr/bin/rm", std::move(tidy), generation), Adopt(dialect, layout)};
+  return {Tool(kExtractTool, extract, std::move(unpack), kOnGeneration),
+          Tool(kPutBackupOptionsTool, extract, {"file", "{generation}/data", "backup-my.cnf"},
+               kOnGeneration),
+          Tool(kPutCloneStatusTool, extract, {"file", "{generation}/data/#clone", "#status_fix"},
+               kOnGeneration),
+          Tool(kTidyTool, "/usr/bin/rm", std::move(tidy), kOnGeneration), Adopt(dialect, layout)};
 }
 
 }  // namespace
@@ -172,13 +191,13 @@ Layout::Layout(const ServerSettings& settings)
     : prefix(settings.programs.empty() ? "/usr" : settings.programs),
       configuration(settings.volume.config() / "mysql.cnf"),
       data(settings.volume.current() / "data"),
-      log(settings.volume.current() / "log" / "server.log"),
+      log(settings.log_file.empty() ? settings.volume.current() / "log" / "server.log"
+                                    : settings.log_file),
       socket(settings.runtime_directory / "mysql.sock"),
       pid_file(settings.runtime_directory / "mysql.pid"),
       temporary(settings.volume.current() / "tmp"),
       first_socket(settings.runtime_directory / "first.sock"),
-      first_pid_file(settings.runtime_directory / "first.pid"),
-      staging(settings.volume.agent() / "staging") {}
+      first_pid_file(settings.runtime_directory / "first.pid") {}
 
 os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect) {
   const Layout layout(settings);

@@ -14,7 +14,6 @@ struct Layout {
   os::Path temporary;  // the server's own: a MariaDB that starts removes temporary tables of every
                        // server that shares the directory, which then crashes
   os::Path first_socket, first_pid_file;  // of a first start, before the server is secure
-  os::Path staging;  // what the server or a tool writes while a physical backup is taken
 };
 
 os::ToolTable ToolsOf(const ServerSettings& settings, const Dialect& dialect);
@@ -24,12 +23,21 @@ inline constexpr const char* kInitialiseTool = "initialise";  // parameter: gene
 inline constexpr const char* kSecureTool = "secure";  // parameter: generation; stdin: statements
 inline constexpr const char* kDumpTool = "dump";      // parameter: database; stdout: SQL
 inline constexpr const char* kLoadTool = "load";      // parameter: database; stdin: SQL
-// Of physical backups. stdout: mbstream; stdout: tar of staging's `clone`.
+// Parameter: generation. Files of a data directory and of the temporary one (tool_output.h).
+inline constexpr const char* kListDataTool = "list-data";
+inline constexpr const char* kListTemporaryTool = "list-temporary";
+// Of physical backups; parameter: generation. What a tool or the server writes while one is taken
+// is in the staging directory, in the temporary one. stdout: mbstream; stdout: tar of staging's
+// `clone`.
+inline constexpr const char* kStagingName = "dbagent-staging";
+inline constexpr const char* kMakeStagingTool = "make-staging";
+inline constexpr const char* kRemoveStagingTool = "remove-staging";
 inline constexpr const char* kMariadbBackupTool = "mariadb-backup";
 inline constexpr const char* kPackTool = "pack";
-// Parameter: generation. stdin: the archive; stdin: a file (parameters: directory, name).
+// Parameter: generation. stdin: the archive; stdin: what becomes one file of the data directory.
 inline constexpr const char* kExtractTool = "extract";
-inline constexpr const char* kPutFileTool = "put-file";
+inline constexpr const char* kPutBackupOptionsTool = "put-backup-options";
+inline constexpr const char* kPutCloneStatusTool = "put-clone-status";
 // Parameter: generation. mariadb-backup --prepare (parameters: page_size, undo_tablespaces); rm of
 // what such tools leave; a start on restored files, stdin: statements.
 inline constexpr const char* kApplyLogTool = "apply-log";

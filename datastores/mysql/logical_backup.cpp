@@ -163,7 +163,7 @@ Status Logical::Load(const OpContext& ctx, const LoadSpec& spec, stream::Source&
                  spec.database.name);
   }
   if (spec.owner) {
-    RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, Normalised(*spec.owner)));
+    RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings, Normalised(*spec.owner)));
     RETURN_IF_ERROR(ReadAccount(server_, ctx, Normalised(*spec.owner)).status());
   }
   DatabaseSpec database;
@@ -210,7 +210,7 @@ Status Logical::MakeMissing(const OpContext& ctx, const LoadSpec& spec,
                             const std::vector<AccountName>& missing) {
   for (const auto& [name, host] : missing) {
     const UserId id{name, host};
-    if (!CheckUser(server_.dialect, server_.settings.os_user, id).ok()) continue;
+    if (!CheckUser(server_.dialect, server_.settings, id).ok()) continue;
     RETURN_IF_ERROR(MakeStandIn(server_, ctx, id, spec.database.name, spec.before_account));
   }
   return Ok();

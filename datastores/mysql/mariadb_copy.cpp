@@ -1,5 +1,6 @@
 #include "agent/base/kill_point.h"
 #include "agent/stream/tool_stream.h"
+#include "datastores/current_generation.h"
 #include "datastores/mysql/data_files.h"
 #include "datastores/mysql/file_copy.h"
 
@@ -23,7 +24,8 @@ constexpr const char* kPagePlugins =
     "SELECT plugin_name FROM information_schema.plugins WHERE plugin_status = 'ACTIVE' AND "
     "(plugin_type = 'ENCRYPTION' OR plugin_name LIKE 'provider\\_%')";
 
-Status CheckSupported(Server& server, const OpContext& ctx, PhysicalFacts& facts) {
+Status CheckSupported(Server& server, const OpContext& ctx, const os::Generation& current,
+                      PhysicalFacts& facts) {
   ASSIGN_OR_RETURN(
       const Rows settings,
       Query(server, ctx, "ask for InnoDB's settings",
@@ -47,7 +49,7 @@ Status CheckSupported(Server& server, const OpContext& ctx, PhysicalFacts& facts
     return Unsupported("what these plugins encrypt or compress could not be restored", names,
                        "take logical backups");
   }
-  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server.layout.data));
+  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server, ctx, current));
   if (!files.links.empty()) {
     return Unsupported("these files of tables with a DATA DIRECTORY lie outside the data directory",
                        files.links, "make the tables anew without it, or take logical backups");
@@ -83,16 +85,19 @@ Result<std::string> NumberNote(const UnpackSpec& spec, const char* name) {
 
 }  // namespace
 
-Status CopyByMariadbBackup(Server& server, const OpContext& ctx, ArchiveWriter& archives,
-                           PhysicalFacts& facts) {
+Status CopyByMariadbBackup(Server& server, const OpContext& ctx, const os::Generation& current,
+                           ArchiveWriter& archives, PhysicalFacts& facts) {
   // not stopped, only bounded: information_schema's tables are temporary ones, which MariaDB 10.11
   // may crash on when their session is killed
-  RETURN_IF_ERROR(CheckSupported(server, ctx.ForCleanup(kLookBudget), facts));
-  RETURN_IF_ERROR(os::MakeDirectories(server.layout.staging, 0700));
+  RETURN_IF_ERROR(CheckSupported(server, ctx.ForCleanup(kLookBudget), current, facts));
+  // an instance that was made in direct mode has not got it yet
+  for (const std::string& statement : server.dialect.BackupAccountStatements(server.settings))
+    RETURN_IF_ERROR(Execute(server, ctx, "make the account of the backup tool", statement));
+  RETURN_IF_ERROR(RunOn(server, ctx, kMakeStagingTool, current));
   KillPoint("mysql.backup.staging_made");
   ASSIGN_OR_RETURN(stream::Sink* const sink, archives.Begin(ctx, kMariaDbArchive));
-  RETURN_IF_ERROR(
-      Explained(stream::DrainTool(ctx, server.host, {kMariadbBackupTool, {}, -1, -1, {}}, *sink)));
+  RETURN_IF_ERROR(Explained(stream::DrainTool(
+      ctx, server.host, {kMariadbBackupTool, GenerationParameter(current), -1, -1, {}}, *sink)));
   KillPoint("mysql.backup.streamed");
   facts.tool = "mariadb-backup " + facts.server_version;
   return Ok();
@@ -102,7 +107,7 @@ Status ApplyLog(Server& server, const OpContext& ctx, const UnpackSpec& spec) {
   ASSIGN_OR_RETURN(const std::string page_size, NumberNote(spec, kPageSize));
   ASSIGN_OR_RETURN(const std::string undo_tablespaces, NumberNote(spec, kUndoTablespaces));
   // the tool wants one and takes plugins to load from it; the archive's was left out
-  RETURN_IF_ERROR(PutFile(server, ctx, spec.generation, "", "backup-my.cnf", "[mysqld]\n"));
+  RETURN_IF_ERROR(PutFile(server, ctx, kPutBackupOptionsTool, spec.generation, "[mysqld]\n"));
   KillPoint("mysql.restore.applying_log");
   RETURN_IF_ERROR(
       Explained(RunOn(server, ctx, kApplyLogTool, spec.generation,

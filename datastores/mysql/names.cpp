@@ -109,15 +109,16 @@ Status CheckDatabaseName(std::string_view name) {
   return Ok();
 }
 
-bool IsReservedUser(std::string_view agent, std::string_view name) {
+bool IsReservedUser(const ServerSettings& settings, std::string_view name) {
   static constexpr std::array<std::string_view, 6> kNames = {
       "root", "mysql", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys"};
-  return name.empty() || name == agent || IsOneOf(name, kNames) || LowerCase(name) == "public";
+  return name.empty() || name == settings.os_user || name == settings.server_user ||
+         IsOneOf(name, kNames) || LowerCase(name) == "public";
 }
 
-Status CheckUser(const Dialect& dialect, const std::string& agent, const UserId& id) {
+Status CheckUser(const Dialect& dialect, const ServerSettings& settings, const UserId& id) {
   RETURN_IF_ERROR(CheckName("user", id.name, dialect.user_name_limit()));
-  if (IsReservedUser(agent, id.name)) {
+  if (IsReservedUser(settings, id.name)) {
     return Error(Code::kPermissionDenied, "NAME_RESERVED",
                  "unable to use user '{}': it is the server's or the agent's own", id.name);
   }

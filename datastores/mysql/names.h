@@ -13,13 +13,14 @@ namespace dbagent::datastore::mysql {
 
 // NAME_INVALID, NAME_RESERVED.
 Status CheckDatabaseName(std::string_view name);
-// A user's account: NAME_INVALID, NAME_RESERVED, HOST_INVALID. `agent` is the agent's own account.
-Status CheckUser(const Dialect& dialect, const std::string& agent, const UserId& id);
+// A user's account: NAME_INVALID, NAME_RESERVED, HOST_INVALID.
+Status CheckUser(const Dialect& dialect, const ServerSettings& settings, const UserId& id);
 // PASSWORD_INVALID: a NUL, or longer than the server takes at login.
 Status CheckPassword(const Dialect& dialect, const Secret& password);
 
 bool IsReservedDatabase(std::string_view name);
-bool IsReservedUser(std::string_view agent, std::string_view name);
+// The server's own, the agent's, and that of the server's OS user.
+bool IsReservedUser(const ServerSettings& settings, std::string_view name);
 
 // As the server keeps it: an empty host is `%`, host names are lower case.
 UserId Normalised(UserId id);

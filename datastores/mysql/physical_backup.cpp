@@ -5,18 +5,18 @@
 #include "agent/base/kill_point.h"
 #include "agent/stream/fd_stream.h"
 #include "agent/stream/tool_stream.h"
+#include "datastores/current_generation.h"
 #include "datastores/mysql/data_files.h"
 #include "datastores/mysql/file_copy.h"
 #include "datastores/mysql/parts.h"
 #include "datastores/mysql/table_check.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::mysql {
 namespace {
 
 constexpr std::size_t kMostNamed = 20;
-constexpr std::chrono::minutes kEndBudget{2};
-// A first start whose statements fail goes on running.
-constexpr std::chrono::minutes kAdoptBudget{15};
+constexpr std::chrono::minutes kEndBudget{2}, kRemoveBudget{10};
 constexpr const char* kProduct = "product";
 constexpr const char* kVersion = "version";
 
@@ -47,7 +47,8 @@ class Physical : public PhysicalBackup {
  private:
   Status Copy(const OpContext& ctx, ArchiveWriter& archives, PhysicalFacts& facts);
   Status CheckContinues(const UnpackSpec& spec) const;
-  Status Adopt(const OpContext& ctx, const os::Generation& generation);
+  Status RemoveStaging(const OpContext& ctx);
+  Result<bool> IsStaged(const OpContext& ctx, const os::Generation& generation);
 
   Server& server_;
   const DatastoreInfo info_;
@@ -55,7 +56,8 @@ class Physical : public PhysicalBackup {
 
 Result<std::uint64_t> Physical::EstimateBytes(const OpContext& ctx) {
   RETURN_IF_ERROR(ctx.Poll());
-  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server_.layout.data));
+  ASSIGN_OR_RETURN(const os::Generation current, CurrentGeneration(server_.settings.volume));
+  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server_, ctx, current));
   return files.bytes;
 }
 
@@ -66,15 +68,16 @@ Status Physical::Copy(const OpContext& ctx, ArchiveWriter& archives, PhysicalFac
   facts.notes[kProduct] = info_.product;
   facts.notes[kVersion] =
       facts.server_version.substr(0, facts.server_version.find_first_not_of("0123456789."));
-  return server_.dialect.mariadb() ? CopyByMariadbBackup(server_, ctx, archives, facts)
-                                   : CopyByClone(server_, ctx, archives, facts);
+  ASSIGN_OR_RETURN(const os::Generation current, CurrentGeneration(server_.settings.volume));
+  return server_.dialect.mariadb() ? CopyByMariadbBackup(server_, ctx, current, archives, facts)
+                                   : CopyByClone(server_, ctx, current, archives, facts);
 }
 
 Result<PhysicalFacts> Physical::Take(const OpContext& ctx, ArchiveWriter& archives) {
   RETURN_IF_ERROR(CleanUp(ctx));
   PhysicalFacts facts;
   Status copied = Copy(ctx, archives, facts);
-  const Status removed = os::RemoveTree(server_.layout.staging);
+  const Status removed = RemoveStaging(ctx.ForCleanup(kRemoveBudget));
   if (copied.ok()) RETURN_IF_ERROR(removed);
   if (!removed.ok()) return std::move(copied).WithCause(removed);
   if (!copied.ok()) return copied;
@@ -83,12 +86,31 @@ Result<PhysicalFacts> Physical::Take(const OpContext& ctx, ArchiveWriter& archiv
 }
 
 Status Physical::CleanUp(const OpContext& ctx) {
-  ASSIGN_OR_RETURN(const bool exists, os::Exists(server_.layout.staging));
-  if (!exists) return Ok();
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> number,
+                   server_.settings.volume.CurrentNumber());
+  if (!number) return Ok();
+  ASSIGN_OR_RETURN(const bool staged, IsStaged(ctx, server_.settings.volume.generation(*number)));
+  if (!staged) return Ok();
   if (!server_.dialect.mariadb() &&
       server_.host.ServerState().process == os::ServerProcess::kRunning)
     RETURN_IF_ERROR(EndClones(server_, ctx.WithBudget(kEndBudget)));
-  return os::RemoveTree(server_.layout.staging);
+  return RemoveStaging(ctx.WithBudget(kRemoveBudget));
+}
+
+Result<bool> Physical::IsStaged(const OpContext& ctx, const os::Generation& generation) {
+  bool staged = false;
+  RETURN_IF_ERROR(ForEachFile(ctx, server_.host,
+                              {kListTemporaryTool, GenerationParameter(generation), -1, -1, {}},
+                              [&staged](const ListedFile& file) {
+                                staged = staged || file.name == kStagingName;
+                                return Ok();
+                              }));
+  return staged;
+}
+
+Status Physical::RemoveStaging(const OpContext& ctx) {
+  ASSIGN_OR_RETURN(const os::Generation current, CurrentGeneration(server_.settings.volume));
+  return RunOn(server_, ctx, kRemoveStagingTool, current);
 }
 
 Status Physical::CheckContinues(const UnpackSpec& spec) const {
@@ -115,13 +137,12 @@ Status Physical::Unpack(const OpContext& ctx, const UnpackSpec& spec, stream::So
                  info_.product, spec.archive);
   }
   return stream::FeedExtract(
-      ctx, server_.host,
-      {kExtractTool, {{"generation", std::to_string(spec.generation.number)}}, -1, -1, {}}, source);
+      ctx, server_.host, {kExtractTool, GenerationParameter(spec.generation), -1, -1, {}}, source);
 }
 
 Status Physical::Complete(const OpContext& ctx, const UnpackSpec& spec) {
   RETURN_IF_ERROR(CheckContinues(spec));
-  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(spec.generation.data));
+  ASSIGN_OR_RETURN(const DataFiles files, ReadDataFiles(server_, ctx, spec.generation));
   // Take refuses servers that have them
   for (const std::vector<std::string>* found : {&files.links, &files.option_files}) {
     if (found->empty()) continue;
@@ -134,16 +155,9 @@ Status Physical::Complete(const OpContext& ctx, const UnpackSpec& spec) {
   RETURN_IF_ERROR(server_.dialect.mariadb() ? ApplyLog(server_, ctx, spec)
                                             : PrepareClone(server_, ctx, spec));
   KillPoint("mysql.restore.adopting");
-  RETURN_IF_ERROR(Adopt(ctx.WithBudget(kAdoptBudget), spec.generation));
+  // What the server cannot start on shows here, while the other one still runs.
+  RETURN_IF_ERROR(Adopt(server_, ctx, spec.generation, "the first start on the restored files"));
   return server_.dialect.mariadb() ? Ok() : TidyClone(server_, ctx, spec);
-}
-
-// A start without network, whose statements give the agent its account, whatever the backup holds.
-// What the server cannot start on shows here, while the other one still runs.
-Status Physical::Adopt(const OpContext& ctx, const os::Generation& generation) {
-  return RunFirstStart(server_, ctx, kAdoptTool, generation,
-                       server_.dialect.AdoptStatements(server_.settings.os_user),
-                       "the first start on the restored files");
 }
 
 }  // namespace
@@ -170,23 +184,16 @@ Status Unsupported(std::string_view what, const std::vector<std::string>& list,
       .WithHint(std::string(hint));
 }
 
-Status PutFile(Server& server, const OpContext& ctx, const os::Generation& generation,
-               const std::string& directory, const std::string& name, const std::string& content) {
+Status PutFile(Server& server, const OpContext& ctx, const char* tool,
+               const os::Generation& generation, std::string_view content) {
   stream::TextSource source(content);
-  return stream::FeedExtract(ctx, server.host,
-                             {kPutFileTool,
-                              {{"generation", std::to_string(generation.number)},
-                               {"directory", directory},
-                               {"name", name}},
-                              -1,
-                              -1,
-                              {}},
+  return stream::FeedExtract(ctx, server.host, {tool, GenerationParameter(generation), -1, -1, {}},
                              source);
 }
 
 Status RunOn(Server& server, const OpContext& ctx, const char* tool,
              const os::Generation& generation, std::map<std::string, std::string> parameters) {
-  parameters["generation"] = std::to_string(generation.number);
+  parameters.merge(GenerationParameter(generation));
   ASSIGN_OR_RETURN(const auto child, server.host.RunTool({tool, parameters, -1, -1, {}}));
   return os::WaitForSuccess(ctx, *child, tool);
 }

@@ -3,8 +3,13 @@
 #include <charconv>
 
 #include "agent/stream/fd_stream.h"
+#include "datastores/current_generation.h"
 
 namespace dbagent::datastore::mysql {
+namespace {
+// A first start whose statements fail goes on running.
+constexpr std::chrono::minutes kAdoptBudget{15};
+}  // namespace
 
 Status Execute(Server& server, const OpContext& ctx, std::string_view what,
                const std::string& sql) {
@@ -24,7 +29,7 @@ Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
   ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
   os::ToolCall call;
   call.name = tool;
-  call.parameters = {{"generation", std::to_string(generation.number)}};
+  call.parameters = GenerationParameter(generation);
   call.stdin_fd = pipe.read_end.get();
   ASSIGN_OR_RETURN(const auto child, server.host.RunTool(call));
   pipe.read_end.Reset();
@@ -32,6 +37,12 @@ Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
   RETURN_IF_ERROR(os::WriteAll(pipe.write_end.get(), statements, "the first start's statements"));
   pipe.write_end.Reset();
   return os::WaitForSuccess(ctx, *child, what);
+}
+
+Status Adopt(Server& server, const OpContext& ctx, const os::Generation& generation,
+             std::string_view what) {
+  return RunFirstStart(server, ctx.WithBudget(kAdoptBudget), kAdoptTool, generation,
+                       server.dialect.AdoptStatements(server.settings), what);
 }
 
 std::uint64_t NumberOf(const std::optional<std::string>& value) {

@@ -34,6 +34,10 @@ Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
                      const os::Generation& generation, const std::string& statements,
                      std::string_view what);
 
+// ServerControl::AdoptData. `what` is its start of a server, for errors.
+Status Adopt(Server& server, const OpContext& ctx, const os::Generation& generation,
+             std::string_view what);
+
 // Text of a column that is never NULL.
 inline const std::string& TextOf(const std::optional<std::string>& value) {
   static const std::string kNone;

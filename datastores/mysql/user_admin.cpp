@@ -72,7 +72,7 @@ Status Users::Check(const UserSpec& spec) const {
 
 Result<UserId> Users::Usable(const UserId& id) const {
   UserId normalised = Normalised(id);
-  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings.os_user, normalised));
+  RETURN_IF_ERROR(CheckUser(server_.dialect, server_.settings, normalised));
   return normalised;
 }
 
@@ -97,7 +97,7 @@ Result<Page<UserInfo>> Users::List(const OpContext& ctx, const PageRequest<UserI
                      {after.name, after.name, after.host}));
     for (const Account& account : accounts) {
       after = account.info.id;
-      if (IsReservedUser(server_.settings.os_user, after.name)) continue;
+      if (IsReservedUser(server_.settings, after.name)) continue;
       if (answer.items.size() == page.limit) {
         answer.more = true;
         return answer;

@@ -34,7 +34,7 @@ Result<std::vector<UserId>> ListAll(Server& server, const OpContext& ctx) {
   ASSIGN_OR_RETURN(const std::vector<Account> accounts, ReadAccounts(server, ctx, "TRUE"));
   for (const Account& account : accounts) {
     const UserId& id = account.info.id;
-    if (!IsReservedUser(server.settings.os_user, id.name)) all.push_back(id);
+    if (!IsReservedUser(server.settings, id.name)) all.push_back(id);
   }
   return all;
 }

@@ -4,8 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "datastores/mysql/quote.h"
-
 namespace dbagent::datastore::mysql {
 namespace {
 
@@ -29,13 +27,6 @@ bool IsIn(const std::array<Accepted, N>& all, const Version& version) {
 
 std::string_view ProductName(bool mariadb) {
   return mariadb ? "MariaDB" : "MySQL";
-}
-
-// The agent's account on MySQL, whatever there was of it.
-std::string MysqlAccountStatements(const std::string& account) {
-  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED WITH auth_socket;\nALTER USER " +
-         account + " IDENTIFIED WITH auth_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
-         " WITH GRANT OPTION;\nGRANT PROXY ON ''@'' TO " + account + " WITH GRANT OPTION;\n";
 }
 
 }  // namespace
@@ -164,35 +155,6 @@ std::vector<std::string> Dialect::FirstStartOptions() const {
   if (mariadb_) return {};
   return {"--mysqlx=OFF", "--secure-file-priv=NULL", "--plugin-load-add=auth_socket.so",
           "--skip-log-bin"};
-}
-
-std::string Dialect::SecureStatements(const std::string& agent_account) const {
-  const std::string agent = QuoteLiteral(agent_account);
-  const std::string account = agent + "@'localhost'";
-  const std::string is_agent = "(User = " + agent + " AND Host = 'localhost')";
-  if (mariadb_) {
-    return "DELETE FROM mysql.global_priv WHERE NOT (" + is_agent + " OR User = 'mariadb.sys');\n" +
-           "DELETE FROM mysql.db WHERE User <> 'mariadb.sys';\n" +
-           "DELETE FROM mysql.proxies_priv WHERE NOT " + is_agent +
-           ";\nDROP DATABASE IF EXISTS test;\nFLUSH PRIVILEGES;\n" + "ALTER USER " + account +
-           " IDENTIFIED VIA unix_socket;\nSHUTDOWN;\n";
-  }
-  // root@localhost, which has no password yet, becomes the agent's account or goes
-  const std::string drop_root =
-      agent_account == "root" ? "" : "DROP USER IF EXISTS 'root'@'localhost';\n";
-  return MysqlAccountStatements(account) + drop_root + "SHUTDOWN;\n";
-}
-
-std::string Dialect::AdoptStatements(const std::string& agent_account) const {
-  const std::string account = QuoteLiteral(agent_account) + "@'localhost'";
-  const std::string usable =
-      "ALTER USER " + account +
-      " REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0 "
-      "MAX_USER_CONNECTIONS 0 ACCOUNT UNLOCK;\n";
-  if (!mariadb_) return MysqlAccountStatements(account) + usable + "SHUTDOWN;\n";
-  return "CREATE USER IF NOT EXISTS " + account + " IDENTIFIED VIA unix_socket;\nALTER USER " +
-         account + " IDENTIFIED VIA unix_socket;\nGRANT ALL PRIVILEGES ON *.* TO " + account +
-         " WITH GRANT OPTION;\n" + usable + "SHUTDOWN;\n";
 }
 
 std::string Dialect::AccountsQuery() const {

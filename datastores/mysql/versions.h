@@ -66,12 +66,16 @@ class Dialect {
   std::vector<std::string> InitialiseArguments(const ServerSettings& settings) const;
   // Options of a first start that the configuration file would have later.
   std::vector<std::string> FirstStartOptions() const;
-  // One statement per line, run as init file by a server without network: leaves the agent's
-  // account and the server's own, and ends the server.
-  std::string SecureStatements(const std::string& agent_account) const;
-  // The same for restored files: the agent's account is there and may do everything; the others
-  // stay.
-  std::string AdoptStatements(const std::string& agent_account) const;
+
+  // agent_accounts.cpp. One statement per line, run as init file by a server without network:
+  // leaves the agent's accounts and the server's own, and ends the server.
+  std::string SecureStatements(const ServerSettings& settings) const;
+  // The same for data that had other users: the agent's accounts are there, and accounts of agents
+  // with other names are not; users' stay.
+  std::string AdoptStatements(const ServerSettings& settings) const;
+  // Makes the account of the tool that copies the server's files, with no more rights than it
+  // needs. None where no such tool logs in with the server's OS user.
+  std::vector<std::string> BackupAccountStatements(const ServerSettings& settings) const;
 
   // Rows (user, host, plugin, locked, tls, max connections, stored credential); the first two as
   // binary strings; `WHERE` and the rest may follow with columns User and Host.

@@ -7,6 +7,7 @@
 #include "agent/base/redact.h"
 #include "datastores/postgresql/errors.h"
 #include "datastores/postgresql/tools.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::chrono::minutes kComeBackBudget{5};
 constexpr std::string_view kToolError = "pg_verifybackup: error: ";
 constexpr int kMostOfRelation = 5;
+constexpr std::size_t kMostTablespaces = 10'000;
 
 // In a place of its own choosing a database's owner could put functions of the same names beside
 // them; in pg_catalog nobody but a superuser can.
@@ -80,8 +82,15 @@ Status PostgresConsistencyCheck::CheckFiles(const OpContext& ctx, const UnpackSp
   }
   const std::string number = std::to_string(spec.generation.number);
   // the manifest names the files of tablespaces by these links, which the server makes at its start
-  ASSIGN_OR_RETURN(const std::vector<std::string> tablespaces,
-                   os::ListDirectory(spec.generation.tablespaces));
+  std::vector<std::string> tablespaces;
+  RETURN_IF_ERROR(
+      ForEachFile(ctx, server_.host, {kListTablespaces, {{"generation", number}}, -1, -1, {}},
+                  [&tablespaces](const ListedFile& file) -> Status {
+                    tablespaces.push_back(file.name);
+                    if (tablespaces.size() <= kMostTablespaces) return Ok();
+                    return Error(Code::kDataLoss, "ARCHIVE_CORRUPT",
+                                 "the backup has more than {} tablespaces", kMostTablespaces);
+                  }));
   for (const std::string& oid : tablespaces) {
     ASSIGN_OR_RETURN(const auto link,
                      server_.host.RunTool(

@@ -31,8 +31,7 @@ bool IsStarting(const Status& status) {
 Health PostgresDatastore::CheckHealth() {
   const os::ServerProcessState state = server_.host.ServerState();
   if (state.process == os::ServerProcess::kStopped) {
-    const Result<bool> prepared =
-        os::Exists(server_.settings.volume.current() / "data" / "PG_VERSION");
+    const Result<std::optional<std::uint64_t>> prepared = server_.settings.volume.CurrentNumber();
     if (!prepared.ok()) return {HealthState::kNotPrepared, prepared.status().FullMessage(), ""};
     return {*prepared ? HealthState::kStopped : HealthState::kNotPrepared, "", ""};
   }

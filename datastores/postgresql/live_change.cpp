@@ -1,6 +1,7 @@
 #include "datastores/postgresql/live_change.h"
 
 #include "agent/base/pause.h"
+#include "datastores/log_file.h"
 #include "datastores/postgresql/describe.h"
 #include "datastores/postgresql/names.h"
 #include "datastores/postgresql/quoting.h"
@@ -91,7 +92,7 @@ Result<bool> TakenFromItsFile(const OpContext& ctx, Connection& session, const s
 
 Result<Values> ChangeLive(const OpContext& ctx, Server& server,
                           const std::vector<LiveChange>& changes) {
-  const std::uintmax_t log_before = LogSize(server.log_file());
+  const std::uint64_t log_before = LogSize(server.log_file());
   {
     ASSIGN_OR_RETURN(const std::unique_ptr<Connection> session, Fresh(ctx, server));
     RETURN_IF_ERROR(CheckFiles(ctx, *session, changes));

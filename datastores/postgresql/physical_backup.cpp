@@ -5,9 +5,11 @@
 
 #include "agent/base/kill_point.h"
 #include "agent/stream/tool_stream.h"
+#include "datastores/current_generation.h"
 #include "datastores/postgresql/base_backup.h"
 #include "datastores/postgresql/tablespace_map.h"
 #include "datastores/postgresql/tools.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
@@ -16,14 +18,27 @@ namespace {
 constexpr std::uint64_t kLeastFree = 512ULL << 20U;
 constexpr std::chrono::milliseconds kPollPause(100);
 constexpr std::size_t kMostNamed = 20;
+constexpr std::size_t kLongestVersion = 100, kLongestMap = 16U << 20U;
 
 class Discard : public stream::Sink {
  public:
   Status Write(const OpContext&, Bytes) override { return Ok(); }
 };
 
-std::map<std::string, std::string> Of(const os::Generation& generation) {
-  return {{"generation", std::to_string(generation.number)}};
+struct Found {
+  bool label = false, map = false;
+};
+
+Result<Found> LookFor(const OpContext& ctx, os::InstanceHost& host,
+                      const os::Generation& generation) {
+  Found found;
+  RETURN_IF_ERROR(ForEachFile(ctx, host, {kListData, GenerationParameter(generation), -1, -1, {}},
+                              [&found](const ListedFile& file) {
+                                found.label = found.label || file.name == "backup_label";
+                                found.map = found.map || file.name == "tablespace_map";
+                                return Ok();
+                              }));
+  return found;
 }
 
 }  // namespace
@@ -74,7 +89,7 @@ Result<PhysicalFacts> PostgresPhysicalBackup::Take(const OpContext& ctx, Archive
 
 Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& spec,
                                       stream::Source& source) {
-  std::map<std::string, std::string> parameters = Of(spec.generation);
+  std::map<std::string, std::string> parameters = GenerationParameter(spec.generation);
   if (spec.archive == "base.tar") {
     return stream::FeedExtract(ctx, server_.host, {kExtractData, parameters, -1, -1, {}}, source);
   }
@@ -99,30 +114,33 @@ Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& sp
 
 Status PostgresPhysicalBackup::PutFile(const OpContext& ctx, const os::Generation& generation,
                                        const std::string& name, const std::string& content) {
-  std::map<std::string, std::string> parameters = Of(generation);
+  std::map<std::string, std::string> parameters = GenerationParameter(generation);
   parameters["name"] = name;
   stream::TextSource source(content);
   return stream::FeedExtract(ctx, server_.host, {kPutFile, parameters, -1, -1, {}}, source);
 }
 
 Status PostgresPhysicalBackup::Complete(const OpContext& ctx, const UnpackSpec& spec) {
-  const os::Path data = spec.generation.data;
-  ASSIGN_OR_RETURN(std::string major, os::ReadFile(data / "PG_VERSION"));
+  const std::map<std::string, std::string> parameters = GenerationParameter(spec.generation);
+  ASSIGN_OR_RETURN(
+      std::string major,
+      ToolText(ctx, server_.host, {kReadVersion, parameters, -1, -1, {}}, kLongestVersion));
   major = major.substr(0, major.find('\n'));
   if (major != std::to_string(server_.info.major)) {
     return Error(Code::kFailedPrecondition, "VERSION_UNSUPPORTED",
                  "the backup is of PostgreSQL {}, here is {}", major, server_.info.version)
         .WithHint("restore it where that version is installed, or use a logical backup");
   }
-  ASSIGN_OR_RETURN(const bool label, os::Exists(data / "backup_label"));
-  if (!label) {
+  ASSIGN_OR_RETURN(const Found found, LookFor(ctx, server_.host, spec.generation));
+  if (!found.label) {
     return Error(
         Code::kDataLoss, "ARCHIVE_CORRUPT",
         "the backup has no backup_label: without it recovery would begin at a wrong place");
   }
-  ASSIGN_OR_RETURN(const bool has_map, os::Exists(data / "tablespace_map"));
-  if (has_map) {
-    ASSIGN_OR_RETURN(const std::string map, os::ReadFile(data / "tablespace_map"));
+  if (found.map) {
+    ASSIGN_OR_RETURN(
+        const std::string map,
+        ToolText(ctx, server_.host, {kReadTablespaceMap, parameters, -1, -1, {}}, kLongestMap));
     ASSIGN_OR_RETURN(const std::string moved, MoveTablespaces(map, spec.generation.tablespaces));
     RETURN_IF_ERROR(PutFile(ctx, spec.generation, "tablespace_map", moved));
   }

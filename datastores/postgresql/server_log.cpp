@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <vector>
 
 #include "agent/base/redact.h"
+#include "datastores/log_file.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
 
-constexpr std::streamoff kMostRead = 256U << 10U;
+constexpr std::uint64_t kMostRead = 256U << 10U;
 constexpr std::size_t kMostSaid = 4096, kLastLines = 5;
 
 // From its severity on: `2026-11-27 05:17:05 UTC [9766] LOG:  …`. Empty: it has none.
@@ -76,22 +76,8 @@ std::string ErrorWords(std::string_view text) {
   return words;
 }
 
-std::uintmax_t LogSize(const os::Path& log) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(log, error);
-  return error ? 0 : size;
-}
-
-std::string LogWords(const os::Path& log, std::uintmax_t from) {
-  std::ifstream file(log, std::ios::binary | std::ios::ate);
-  if (!file) return "";
-  const std::streamoff size = file.tellg();
-  const std::streamoff begin = std::max(
-      {std::streamoff{0}, size - kMostRead, std::min(static_cast<std::streamoff>(from), size)});
-  file.seekg(begin);
-  std::string text(static_cast<std::size_t>(size - begin), '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  return ErrorWords(text);
+std::string LogWords(const os::Path& log, std::uint64_t from) {
+  return ErrorWords(LogSince(log, from, kMostRead));
 }
 
 }  // namespace dbagent::datastore::postgresql

@@ -14,8 +14,7 @@ namespace dbagent::datastore::postgresql {
 // none the last lines. One line, redacted. Pure.
 std::string ErrorWords(std::string_view lines);
 
-std::uintmax_t LogSize(const os::Path& log);
-// ErrorWords of what was logged after `from`, a LogSize().
-std::string LogWords(const os::Path& log, std::uintmax_t from);
+// ErrorWords of what was logged after `from`, a LogSize() (log_file.h).
+std::string LogWords(const os::Path& log, std::uint64_t from);
 
 }  // namespace dbagent::datastore::postgresql

@@ -28,7 +28,8 @@ Values ConstantValues(const ServerSettings& settings) {
       {"ident_file", config / kIdentFile},
       // a list, whose elements are quoted like names
       {"unix_socket_directories", Identifier(settings.runtime_directory.string())},
-      {"unix_socket_permissions", "0700"},
+      // the agent is of the socket's group, which its directory gives it
+      {"unix_socket_permissions", settings.separate() ? "0770" : "0700"},
       {"port", std::to_string(settings.port)},
       {"password_encryption", "scram-sha-256"},
       // the agent must get in however many connections the users take

@@ -7,12 +7,15 @@
 #include "datastores/postgresql/quoting.h"
 #include "datastores/postgresql/session_options.h"
 #include "datastores/postgresql/system_values.h"
+#include "datastores/tool_output.h"
 
 namespace dbagent::datastore::postgresql {
 namespace {
 
 using os::ParameterKind;
 
+const std::map<std::string, ParameterKind> kOnGeneration = {
+    {"generation", ParameterKind::kGeneration}};
 const std::map<std::string, std::string> kServerEnvironment = {{"LC_ALL", "C"}, {"TZ", "UTC"}};
 
 // Names pass as they are, see Connection::Open. lc_messages is only a superuser's to set; the
@@ -30,22 +33,42 @@ std::string Connect(const ServerSettings& settings, const std::string& user) {
                      ConnectionValue(settings.runtime_directory.string()), settings.port, user);
 }
 
+void AddValues(const Values& values, std::vector<std::string>& arguments) {
+  for (const auto& [name, value] : values)
+    arguments.insert(arguments.end(), {"-c", name + "=" + value});
+}
+
 // With the configuration's entry file.
 std::vector<std::string> ServerArguments(const ServerSettings& settings, std::uint32_t major,
-                                         const std::string& config_file) {
-  std::vector<std::string> arguments = {"-D", settings.volume.current() / "data", "-c",
-                                        "config_file=" + config_file};
-  for (const auto& [name, value] : ConstantValues(settings))
-    arguments.insert(arguments.end(), {"-c", name + "=" + value});
-  if (!settings.scratch) return arguments;
-  for (const auto& [name, value] : ScratchValues(major))
-    arguments.insert(arguments.end(), {"-c", name + "=" + value});
+                                         const std::string& data, const std::string& config_file) {
+  std::vector<std::string> arguments = {"-D", data, "-c", "config_file=" + config_file};
+  Values constants = ConstantValues(settings);
+  constants["data_directory"] = data;
+  AddValues(constants, arguments);
+  if (settings.scratch) AddValues(ScratchValues(major), arguments);
   return arguments;
+}
+
+os::ToolDefinition Adopt(const ServerSettings& settings, std::uint32_t major,
+                         const os::Path& programs) {
+  std::vector<std::string> arguments = {"--single"};
+  const std::vector<std::string> of_server =
+      ServerArguments(settings, major, "{generation}/data", settings.volume.config() / kMainFile);
+  arguments.insert(arguments.end(), of_server.begin(), of_server.end());
+  AddValues({{"exit_on_error", "on"},
+             {"log_min_messages", "warning"},
+             {"shared_preload_libraries", ""},
+             {"session_preload_libraries", ""},
+             {"local_preload_libraries", ""}},
+            arguments);
+  arguments.emplace_back("postgres");
+  return {kAdopt, programs / "postgres", std::move(arguments), kOnGeneration, kServerEnvironment};
 }
 
 std::vector<std::string> TryStartArguments(const ServerSettings& settings, std::uint32_t major) {
   std::vector<std::string> arguments =
-      ServerArguments(settings, major, settings.volume.config() / "sets" / "{set}" / kMainFile);
+      ServerArguments(settings, major, settings.volume.current() / "data",
+                      settings.volume.config() / "sets" / "{set}" / kMainFile);
   // it reads and checks everything, says what was asked, and ends
   arguments.insert(arguments.end(), {"-C", "config_file"});
   return arguments;
@@ -57,7 +80,8 @@ os::ServerDefinition MakeServer(const ServerSettings& settings, std::uint32_t ma
   os::ServerDefinition server;
   server.command.name = "postgres";
   server.command.program = programs / "postgres";
-  server.command.arguments = ServerArguments(settings, major, volume.config() / kMainFile);
+  server.command.arguments =
+      ServerArguments(settings, major, volume.current() / "data", volume.config() / kMainFile);
   server.command.environment = kServerEnvironment;
   server.log_file = LogFile(settings);
   server.stop_signal = SIGINT;
@@ -72,12 +96,10 @@ constexpr std::array<const char*, 8> kLeftOut = {
     "recovery.signal", "standby.signal",       "postmaster.pid", "postmaster.opts"};
 
 void AddCheckTools(const os::Path& extract, const os::Path& programs, os::ToolTable& table) {
-  const std::map<std::string, ParameterKind> generation = {
-      {"generation", ParameterKind::kGeneration}};
   table.tools.push_back({kKeepManifest,
                          extract,
                          {"file", "{generation}/log", "backup_manifest"},
-                         generation,
+                         kOnGeneration,
                          kServerEnvironment});
   table.tools.push_back(
       {kLinkTablespace,
@@ -88,13 +110,14 @@ void AddCheckTools(const os::Path& extract, const os::Path& programs, os::ToolTa
   std::vector<std::string> verify = {"--quiet", "--manifest-path={generation}/log/backup_manifest"};
   for (const char* const file : kLeftOut) verify.push_back(std::string("--ignore=") + file);
   verify.emplace_back("{generation}/data");
-  table.tools.push_back({kVerifyFiles, programs / "pg_verifybackup", std::move(verify), generation,
-                         kServerEnvironment});
+  table.tools.push_back({kVerifyFiles, programs / "pg_verifybackup", std::move(verify),
+                         kOnGeneration, kServerEnvironment});
 }
 
 }  // namespace
 
 os::Path LogFile(const ServerSettings& settings) {
+  if (!settings.log_file.empty()) return settings.log_file;
   return settings.volume.current() / "log" / "postgresql.log";
 }
 
@@ -107,13 +130,13 @@ os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& inf
        {"--pgdata={generation}/data", "--username=" + settings.os_user, "--auth-local=peer",
         "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8",
         "--no-instructions"},
-       {{"generation", ParameterKind::kGeneration}},
+       kOnGeneration,
        kServerEnvironment},
       {kSingleUser,
        programs / "postgres",
        {"--single", "-D", "{generation}/data", "-c", "exit_on_error=on", "-c",
         "log_min_messages=warning", "postgres"},
-       {{"generation", ParameterKind::kGeneration}},
+       kOnGeneration,
        kServerEnvironment},
       {kDump,
        programs / "pg_dump",
@@ -124,25 +147,25 @@ os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& inf
         // a copy must not begin to replicate
         "--no-subscriptions"},
        {{"database", ParameterKind::kText}, {"snapshot", ParameterKind::kText}},
-       ClientEnvironment(info)},
+       ClientEnvironment(info),
+       os::RunAs::kAgent},
       {kPsql,
        programs / "psql",
        {"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-",
         // SQLSTATEs tell what a load lacks
         "--set=VERBOSITY=verbose", Connect(settings, "{user}")},
        {{"database", ParameterKind::kText}, {"user", ParameterKind::kText}},
-       ClientEnvironment(info)}};
+       ClientEnvironment(info),
+       os::RunAs::kAgent}};
   table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
   const os::Path extract = settings.own_programs / "dbagent-extract";
-  const std::map<std::string, ParameterKind> generation = {
-      {"generation", ParameterKind::kGeneration}};
   // What could make the restored server run or read something of a stranger's choice stays out.
   table.tools.push_back({kExtractData,
                          extract,
                          {"tar", "{generation}/data", "postgresql.conf", "postgresql.auto.conf",
                           "pg_hba.conf", "pg_ident.conf", "recovery.signal", "standby.signal",
                           "postmaster.pid", "postmaster.opts", "backup_manifest"},
-                         generation,
+                         kOnGeneration,
                          kServerEnvironment});
   table.tools.push_back(
       {kExtractTablespace,
@@ -161,6 +184,13 @@ os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& inf
                          TryStartArguments(settings, info.major),
                          {{"set", ParameterKind::kNumber}},
                          kServerEnvironment});
+  table.tools.push_back(Adopt(settings, info.major, programs));
+  table.tools.push_back(ListFilesTool(kListData, "{generation}/data", 1, kOnGeneration));
+  table.tools.push_back(
+      ListFilesTool(kListTablespaces, "{generation}/tablespaces", 1, kOnGeneration));
+  table.tools.push_back(ReadFileTool(kReadVersion, "{generation}/data/PG_VERSION", kOnGeneration));
+  table.tools.push_back(
+      ReadFileTool(kReadTablespaceMap, "{generation}/data/tablespace_map", kOnGeneration));
   if (settings.scratch) AddCheckTools(extract, programs, table);
   table.server = MakeServer(settings, info.major, programs);
   return table;

@@ -65,7 +65,7 @@ class MysqlPhysical : public PhysicalTest {
   std::thread OnceItClones(std::function<void()> what) {
     return std::thread([this, what = std::move(what)] {
       const Deadline deadline = Deadline::After(std::chrono::seconds(20));
-      while (!deadline.expired() && !std::filesystem::exists(staging() / "clone")) {
+      while (!deadline.expired() && !server().Sees(staging() / "clone")) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
       what();
@@ -78,8 +78,8 @@ class MysqlPhysical : public PhysicalTest {
 
 TEST_F(MysqlPhysical, WhatCannotBeHeldIsRefusedWithTheListBeforeAnythingIsRead) {
   std::vector<std::string> named;
-  const os::Path elsewhere = server().directory() / "elsewhere";
-  ASSERT_OK(os::MakeDirectories(elsewhere, 0700));
+  const os::Path elsewhere = staging().parent_path().parent_path() / "tablespaces" / "elsewhere";
+  ASSERT_OK(server().AsServer("mkdir -m 0700 '" + elsewhere.native() + "'"));
   if (mariadb()) {
     Run({"CREATE TABLE outside (n int) ENGINE = InnoDB DATA DIRECTORY = '" + elsewhere.native() +
              "'",
@@ -97,7 +97,7 @@ TEST_F(MysqlPhysical, WhatCannotBeHeldIsRefusedWithTheListBeforeAnythingIsRead) 
   for (const std::string& name : named)
     EXPECT_NE(Message(facts).find(name), std::string::npos) << Message(facts);
   EXPECT_TRUE(kept.archives.empty());
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
 }
 
 TEST_F(MysqlPhysical, TablespacesWithAPathOfTheirOwnAreRefusedOnMysql) {
@@ -133,7 +133,7 @@ TEST_F(MysqlPhysical, NoConfigurationOfATamperedArchiveIsUsed) {
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   ASSERT_OK(UnpackAll(generation, altered, facts.notes));
   for (const char* name : {"my.cnf", "mysqld-auto.cnf", "backup-my.cnf", "#clone"})
-    EXPECT_FALSE(std::filesystem::exists(generation.data / name)) << name;
+    EXPECT_FALSE(server().Sees(generation.data / name)) << name;
   ASSERT_OK(SwitchTo(generation));
   ASSERT_OK(engine().Settle(ctx()));
   EXPECT_EQ(Ask("SELECT n FROM t"), (ClientSession::Table{{"5"}}));
@@ -174,7 +174,7 @@ TEST_F(MysqlPhysical, ABackupThatTheInstalledServerCannotContinueIsRefused) {
   }
   EXPECT_EQ(ReasonOf(with(mariadb() ? "MySQL" : "MariaDB", version)), "VERSION_UNSUPPORTED");
   EXPECT_EQ(ReasonOf(UnpackAll(generation, kept, {})), "ARCHIVE_CORRUPT");
-  EXPECT_TRUE(std::filesystem::is_empty(generation.data));
+  EXPECT_OK(server().AsServer("test -z \"$(ls -A '" + generation.data.native() + "')\""));
   ASSERT_OK(with(product, series + ".0"));  // an older one of the series
 }
 
@@ -184,7 +184,8 @@ TEST_F(MysqlPhysical, ATableThatDoesNotOpenIsNamed) {
   ASSERT_OK_AND_ASSIGN(const datastore::PhysicalFacts facts, engine().Take(ctx(), kept));
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, server().host().MakeGeneration());
   ASSERT_OK(UnpackAll(generation, kept, facts.notes));
-  ASSERT_OK(os::RemoveFile(generation.data / "shop" / "lost@0020@0060one.ibd"));
+  ASSERT_OK(server().AsServer("rm '" +
+                              (generation.data / "shop" / "lost@0020@0060one.ibd").native() + "'"));
   ASSERT_OK(SwitchTo(generation));
   const Status settled = engine().Settle(ctx());
   EXPECT_EQ(ReasonOf(settled), "DATA_UNREADABLE");
@@ -228,7 +229,7 @@ TEST_F(MysqlPhysical, ARedoLogThatIsOverwrittenIsToldInPlainWordsOnMariadb) {
   const auto facts = engine().Take(ctx(), kept);
   EXPECT_EQ(ReasonOf(facts), "REDO_LOG_OVERRUN") << Message(facts);
   EXPECT_NE(Message(facts).find("innodb_log_file_size"), std::string::npos) << Message(facts);
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
   kept = KeptArchives();
   ASSERT_OK(engine().Take(ctx(), kept));
 }
@@ -243,7 +244,7 @@ TEST_F(MysqlPhysical, ACloneIsCancelledWhileItRunsOnMysql) {
   canceller.join();
   EXPECT_EQ(ReasonOf(facts), "CANCELLED") << Message(facts);
   EXPECT_TRUE(kept.archives.empty());
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
   kept = KeptArchives();
   ASSERT_OK(engine().Take(ctx(), kept));
 }
@@ -251,7 +252,9 @@ TEST_F(MysqlPhysical, ACloneIsCancelledWhileItRunsOnMysql) {
 TEST_F(MysqlPhysical, AServerThatIsKilledMeanwhileLeavesNothing) {
   Run(TheTraits().bulk_data);
   const std::size_t children = Children();
-  const auto kill_server = [&] { kill(server().host().ServerState().pid, SIGKILL); };
+  const auto kill_server = [&] {
+    EXPECT_OK(server().Signal(server().host().ServerState().pid, SIGKILL));
+  };
   KeptArchives kept;
   int writes = 0;
   kept.on_write = [&] {
@@ -262,7 +265,7 @@ TEST_F(MysqlPhysical, AServerThatIsKilledMeanwhileLeavesNothing) {
   const auto facts = engine().Take(ctx(), kept);
   if (killer.joinable()) killer.join();
   EXPECT_EQ(ReasonOf(facts), mariadb() ? "TOOL_FAILED" : "SERVER_UNAVAILABLE") << Message(facts);
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
   ASSERT_TRUE(server().Reaches(datastore::HealthState::kHealthy, std::chrono::seconds(60)));
   EXPECT_EQ(Children(), children);
   kept = KeptArchives();
@@ -274,7 +277,7 @@ TEST_F(MysqlPhysical, ACloneThatAKilledAgentBeganIsEndedOnMysql) {
   Run(TheTraits().bulk_data);
   KeptArchives kept;
   ASSERT_OK(engine().Take(ctx(), kept));  // now the plugin is there
-  ASSERT_OK(os::MakeDirectories(staging(), 0700));
+  ASSERT_OK(server().AsServer("mkdir -m 0700 '" + staging().native() + "'"));
   const auto root = Root();
   bool ended = false;
   std::thread orphan([&] {
@@ -288,15 +291,14 @@ TEST_F(MysqlPhysical, ACloneThatAKilledAgentBeganIsEndedOnMysql) {
   orphan.join();
   ASSERT_OK(*cleaned);
   EXPECT_TRUE(ended);
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
 }
 
 TEST_F(MysqlPhysical, WhatAKilledAgentLeftIsRemoved) {
   ASSERT_OK(engine().CleanUp(ctx()));  // nothing is fine
-  ASSERT_OK(os::MakeDirectories(staging() / "clone" / "shop", 0700));
-  ASSERT_OK(os::WriteFileAtomic(staging() / "clone" / "shop" / "t.ibd", "half", 0600));
+  ASSERT_OK(server().PutFile(staging() / "clone" / "shop" / "t.ibd", "half"));
   ASSERT_OK(engine().CleanUp(ctx()));
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST_F(PhysicalContract, ACancelledBackupLeavesNothingAndTheNextOneWorks) {
     const auto facts = engine().Take(OpContext(stop, Deadline::Never(), "", nullptr), kept);
     EXPECT_EQ(ReasonOf(facts), "CANCELLED");
     EXPECT_EQ(Children(), children);
-    EXPECT_FALSE(std::filesystem::exists(staging()));
+    EXPECT_FALSE(server().Sees(staging()));
     // nothing is locked: neither data nor structure
     Run({"UPDATE accounts SET amount = amount + 1", "CREATE TABLE after (n int)",
          "DROP TABLE after"});
@@ -110,7 +110,7 @@ TEST_F(PhysicalContract, ACancelledBackupLeavesNothingAndTheNextOneWorks) {
   KeptArchives kept;
   ASSERT_OK(engine().Take(ctx(), kept));
   EXPECT_EQ(Children(), children);
-  EXPECT_FALSE(std::filesystem::exists(staging()));
+  EXPECT_FALSE(server().Sees(staging()));
 }
 
 TEST_F(PhysicalContract, AnUnknownArchiveIsRefused) {

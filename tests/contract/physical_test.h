@@ -63,7 +63,12 @@ class PhysicalTest : public testing::Test {
   datastore::PhysicalBackup& engine() { return *server().store().physical_backup(); }
   bool mariadb() const { return TheTraits().name == "mariadb"; }
   bool mysql() const { return TheTraits().name == "mysql"; }
-  os::Path staging() const { return server().settings().volume.agent() / "staging"; }
+  os::Path staging() const {
+    const os::Volume& volume = server().settings().volume;
+    const auto current = volume.CurrentNumber();
+    EXPECT_OK(current);
+    return volume.generation(current.ok() ? current->value_or(0) : 0).tmp / "dbagent-staging";
+  }
 
   std::unique_ptr<ClientSession> Root() {
     auto session = server().LogIn({"root", Secret("root's own"), "shop"});

@@ -20,10 +20,7 @@ class ScratchContract : public ContractTest {
   void SetUp() override {
     driver_ = traits().make_driver();
     settings_ = datastore::ScratchOf(server().settings());
-    host_ = os::MakeDirectHost({.volume = settings_.volume,
-                                .table = driver_->Tools(settings_, store().info()),
-                                .runtime_directory = settings_.runtime_directory,
-                                .transient_nice = 0});
+    host_ = server().MakeScratchHost();
     ASSERT_OK(host_->PrepareVolume());
     scratch_ = driver_->Open(settings_, store().info(), *host_);
     ASSERT_OK_AND_ASSIGN(const os::Generation generation, host_->MakeGeneration());
@@ -87,10 +84,11 @@ TEST_F(ScratchContract, AnswersTheAgentAndListensOnNoNetwork) {
   const std::set<std::string> listening = Listening();
   const pid_t pid = host_->ServerState().pid;
   ASSERT_GT(pid, 0);
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
-    std::error_code error;
-    const std::string target = std::filesystem::read_symlink(entry.path(), error);
+  ASSERT_OK_AND_ASSIGN(
+      const std::string descriptors,
+      server().AsServer(fmt::format("find /proc/{}/fd -type l -printf '%l\\n'", pid)));
+  std::istringstream targets(descriptors);
+  for (std::string target; std::getline(targets, target);) {
     if (!target.starts_with("socket:[")) continue;
     EXPECT_FALSE(listening.contains(target.substr(8, target.size() - 9))) << target;
   }

@@ -88,11 +88,11 @@ TEST_F(ServerContract, AnUnpreparedInstanceSaysSo) {
 TEST_F(ServerContract, AFrozenServerIsUnresponsiveWithinTwoSeconds) {
   ASSERT_OK(databases().List(ctx(), {}, false));  // so that a connection lies ready
   const pid_t pid = Pid();
-  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_OK(server().Signal(pid, SIGSTOP));
   const auto begin = std::chrono::steady_clock::now();
   const datastore::Health health = store().CheckHealth();
   const auto took = std::chrono::steady_clock::now() - begin;
-  ASSERT_EQ(kill(pid, SIGCONT), 0);
+  ASSERT_OK(server().Signal(pid, SIGCONT));
   EXPECT_EQ(health.state, HealthState::kUnresponsive) << health.detail;
   EXPECT_LT(took, seconds(2));
   EXPECT_TRUE(server().Reaches(HealthState::kHealthy, seconds(10)));
@@ -101,7 +101,7 @@ TEST_F(ServerContract, AFrozenServerIsUnresponsiveWithinTwoSeconds) {
 TEST_F(ServerContract, ACrashedServerComesBackByItself) {
   MakeDatabase("survivor");
   const pid_t pid = Pid();
-  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_OK(server().Signal(pid, SIGKILL));
   ASSERT_TRUE(IsGoneSoon(pid));
   ASSERT_TRUE(server().Reaches(HealthState::kHealthy, seconds(20)));
   EXPECT_NE(Pid(), pid);
@@ -129,7 +129,7 @@ TEST_F(ServerContract, ADeadlineReachesTheStatement) {
 
 TEST_F(ServerContract, AServerKilledInTheMiddleIsUnavailableAndWorksAgain) {
   Blocked blocked = BlockedGrant(Deadline::Never());
-  ASSERT_EQ(kill(Pid(), SIGKILL), 0);
+  ASSERT_OK(server().Signal(Pid(), SIGKILL));
   ASSERT_EQ(blocked.outcome.wait_for(seconds(10)), std::future_status::ready);
   const Status outcome = blocked.outcome.get();
   EXPECT_EQ(ReasonOf(outcome), "SERVER_UNAVAILABLE");
@@ -163,11 +163,10 @@ TEST_F(ServerContract, RefusesConfigurationsThatAreNone) {
 TEST_F(ServerContract, RefusesADataDirectoryThatHoldsData) {
   RealServer fresh;
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, fresh.host().MakeGeneration());
-  ASSERT_OK(os::WriteFileAtomic(generation.data / "precious", "x", 0600));
+  ASSERT_OK(fresh.PutFile(generation.data / "precious", "x"));
   EXPECT_EQ(ReasonOf(fresh.store().server()->Initialise(ctx(), {generation})),
             "DATA_DIRECTORY_NOT_EMPTY");
-  ASSERT_OK_AND_ASSIGN(const bool there, os::Exists(generation.data / "precious"));
-  EXPECT_TRUE(there);
+  EXPECT_TRUE(fresh.Sees(generation.data / "precious"));
 }
 
 TEST_F(ServerContract, ACancelledInitialiseLeavesNoProcess) {
@@ -184,12 +183,43 @@ TEST_F(ServerContract, AServerThatCannotStartSaysWhy) {
   RealServer fresh;
   ASSERT_OK(fresh.Configure(1, fresh.SmallSet()));
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, fresh.host().MakeGeneration());
-  ASSERT_OK(os::WriteFileAtomic(generation.data / "not-a-database", "x", 0600));
+  ASSERT_OK(fresh.PutFile(generation.data / "not-a-database", "x"));
   ASSERT_OK(fresh.host().SwitchGeneration(generation.number));
   const Status failed = fresh.store().server()->Start(OpContext().WithBudget(seconds(30)));
   EXPECT_EQ(ReasonOf(failed), "SERVER_START_FAILED");
   EXPECT_GT(failed.FullMessage().size(), 80U) << failed.FullMessage();
   EXPECT_NE(fresh.store().CheckHealth().state, HealthState::kHealthy);
+}
+
+TEST_F(ServerContract, AStartMakesTheAgentsAccountOnAnotherAgentsData) {
+  RealServer server("an older agent");
+  ASSERT_OK(server.PrepareFiles());
+  server.BecomeThisUser();
+  ASSERT_OK(server.Configure(1, server.SmallSet()));
+  ASSERT_OK(server.store().server()->Start(ctx()));
+  ASSERT_OK(server.store().root()->Enable(ctx(), Secret("root's own")));
+  const auto count_of_older = [&]() -> std::string {
+    const auto root = server.LogIn({"root", Secret("root's own"), ""});
+    if (!root.ok()) return root.status().FullMessage();
+    const auto rows = (*root)->Query(
+        traits().has_hosts ? "SELECT COUNT(*) FROM mysql.user WHERE User = 'an older agent'"
+                           : "SELECT COUNT(*) FROM pg_roles WHERE rolname = 'an older agent'");
+    return rows.ok() ? rows->at(0).at(0) : rows.status().FullMessage();
+  };
+  EXPECT_EQ(count_of_older(), "0");
+  // again, and with what users have by then
+  datastore::DatabaseSpec shop;
+  shop.name = "shop";
+  ASSERT_OK(server.store().databases()->Create(ctx(), shop));
+  ASSERT_OK(server.store().server()->Stop(ctx()));
+  const os::Volume& volume = server.settings().volume;
+  ASSERT_OK_AND_ASSIGN(const auto current, volume.CurrentNumber());
+  for (int times = 0; times < 2; ++times)
+    ASSERT_OK(server.store().server()->AdoptData(ctx(), volume.generation(current.value())));
+  EXPECT_EQ(server.store().CheckHealth().state, HealthState::kStopped);
+  ASSERT_OK(server.store().server()->Start(ctx()));
+  EXPECT_OK(server.store().databases()->Get(ctx(), shop.name));
+  EXPECT_EQ(count_of_older(), "0");
 }
 
 TEST_F(ServerContract, NoLoginOfTheAgentsAccountOverTheNetwork) {

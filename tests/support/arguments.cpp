@@ -19,6 +19,8 @@ void ParseArguments(int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument.starts_with(kServer)) {
       arguments.server = argument.substr(kServer.size());
+    } else if (argument == kSeparateArgument) {
+      arguments.separate = true;
     } else {
       std::fprintf(stderr, "unknown argument '%s'\n", argv[i]);
       std::exit(2);

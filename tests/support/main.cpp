@@ -7,17 +7,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "tests/support/arguments.h"
 #include "tests/support/as_root.h"
+#include "tests/support/root_part.h"
 #include "tests/support/server_traits.h"
 #include "tests/support/small_filesystems.h"
 
 namespace {
 
-bool DropRoot() {
+bool DropRoot(bool separate) {
   if (geteuid() != 0) return true;
   const char* name = std::getenv("DBAGENT_TEST_USER");
   if (name == nullptr) name = "dbagent-test";
@@ -30,6 +33,7 @@ bool DropRoot() {
   }
   dbagent::tests::MountSmallFilesystems();
   dbagent::tests::PrepareAsRoot();
+  if (separate) dbagent::tests::RootPart::Fork(name);
   return initgroups(name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
          setuid(user->pw_uid) == 0;
 }
@@ -48,7 +52,10 @@ void LeaveOutOtherDrivers() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (!DropRoot()) return 2;
+  const bool separate = std::any_of(argv + 1, argv + argc, [](const char* argument) {
+    return std::string_view(argument) == dbagent::tests::kSeparateArgument;
+  });
+  if (!DropRoot(separate)) return 2;
   signal(SIGPIPE, SIG_IGN);  // as dbagentd does
   testing::InitGoogleTest(&argc, argv);
   dbagent::tests::ParseArguments(argc, argv);

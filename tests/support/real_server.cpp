@@ -10,7 +10,11 @@
 #include <thread>
 
 #include "agent/base/unique_fd.h"
+#include "agent/os/helper_host.h"
 #include "datastores/configuration_sets.h"
+#include "tests/support/arguments.h"
+#include "tests/support/root_part.h"
+#include "tests/support/run_program.h"
 
 namespace dbagent::tests {
 namespace {
@@ -32,6 +36,10 @@ std::uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
+std::string ThisUser() {
+  return getpwuid(geteuid())->pw_name;
+}
+
 [[noreturn]] void Die(const Status& status) {
   std::fprintf(stderr, "unable to prepare the server: %s\n", status.ToString().c_str());
   the_server.reset();
@@ -40,13 +48,16 @@ std::uint16_t FreePort() {
 
 }  // namespace
 
-RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) {
-  settings_.volume = os::Volume(directory_ / "volume");
-  settings_.runtime_directory = directory_ / "run";
+RealServer::RealServer(const std::string& agent)
+    : traits_(TheTraits()), driver_(traits_.make_driver()) {
+  const bool separate = TheArguments().separate;
+  if (separate) root_directory_ = RootPart::MakeDirectory();
+  settings_.volume = os::Volume((separate ? root_directory_ : directory_.path()) / "volume");
+  settings_.runtime_directory = separate ? root_directory_ / "run" / "main" : directory_ / "run";
   settings_.programs = traits_.programs;
   settings_.own_programs = DBAGENT_BINARY_DIR "/agent";
-  settings_.os_user = getpwuid(geteuid())->pw_name;
-  settings_.server_user = settings_.os_user;
+  settings_.os_user = agent.empty() ? ThisUser() : agent;
+  settings_.server_user = separate ? RootPart::ServerUser() : settings_.os_user;
   settings_.port = FreePort();
   settings_.bind_addresses = {"127.0.0.1"};
   Result<datastore::DatastoreInfo> info = driver_->Detect(settings_);
@@ -56,11 +67,29 @@ RealServer::RealServer() : traits_(TheTraits()), driver_(traits_.make_driver()) 
               traits_.name)
             .WithHint("tests/run names MySQL's tree in DBAGENT_TEST_MYSQL_PREFIX"));
   }
-  host_ = os::MakeDirectHost({.volume = settings_.volume,
-                              .table = driver_->Tools(settings_, *info),
-                              .runtime_directory = settings_.runtime_directory});
+  info_ = *info;
+  OpenHost();
+}
+
+void RealServer::BecomeThisUser() {
+  if (!settings_.separate()) settings_.server_user = ThisUser();
+  settings_.os_user = ThisUser();
+  OpenHost();
+}
+
+void RealServer::OpenHost() {
+  store_.reset();
+  host_.reset();
+  if (!root_directory_.empty()) {
+    helper_socket_ = RootPart::StartHelper(root_directory_, Table());
+    host_ = os::MakeHelperHost({helper_socket_, Table(), false});
+  } else {
+    host_ = os::MakeDirectHost({.volume = settings_.volume,
+                                .table = driver_->Tools(settings_, info_),
+                                .runtime_directory = settings_.runtime_directory});
+  }
   if (const Status prepared = host_->PrepareVolume(); !prepared.ok()) Die(prepared);
-  store_ = driver_->Open(settings_, *info, *host_);
+  store_ = driver_->Open(settings_, info_, *host_);
 }
 
 RealServer::~RealServer() {
@@ -69,6 +98,47 @@ RealServer::~RealServer() {
       !stopped.ok()) {
     std::fprintf(stderr, "unable to stop the server: %s\n", stopped.ToString().c_str());
   }
+  if (!root_directory_.empty()) RootPart::Remove(root_directory_);
+}
+
+os::HelperTable RealServer::Table() const {
+  const datastore::ServerSettings scratch = datastore::ScratchOf(settings_);
+  return {.agent_user = ThisUser(),
+          .server_user = settings_.server_user,
+          .unit = "",
+          .scratch_nice = 0,
+          .main = {settings_.volume.root(), settings_.runtime_directory,
+                   driver_->Tools(settings_, info_)},
+          .scratch = {scratch.volume.root(), scratch.runtime_directory,
+                      driver_->Tools(scratch, info_)}};
+}
+
+std::unique_ptr<os::InstanceHost> RealServer::MakeScratchHost() const {
+  if (!helper_socket_.empty()) return os::MakeHelperHost({helper_socket_, Table(), true});
+  const datastore::ServerSettings scratch = datastore::ScratchOf(settings_);
+  return os::MakeDirectHost({.volume = scratch.volume,
+                             .table = driver_->Tools(scratch, info_),
+                             .runtime_directory = scratch.runtime_directory,
+                             .transient_nice = 0});
+}
+
+Result<std::string> RealServer::AsServer(const std::string& command) const {
+  return settings_.separate() ? RootPart::AsServer(command)
+                              : RunProgram({"/usr/bin/bash", "-c", command});
+}
+
+Status RealServer::PutFile(const os::Path& path, const std::string& text) const {
+  return AsServer(fmt::format("mkdir -p '{}' && printf %s '{}' > '{}'", path.parent_path().native(),
+                              text, path.native()))
+      .status();
+}
+
+bool RealServer::Sees(const os::Path& path) const {
+  return AsServer(fmt::format("test -e '{0}' || test -L '{0}'", path.native())).ok();
+}
+
+Status RealServer::Signal(pid_t pid, int signal) const {
+  return AsServer(fmt::format("kill -{} {}", signal, pid)).status();
 }
 
 datastore::ConfigurationSet RealServer::SmallSet() {
@@ -90,13 +160,16 @@ Status RealServer::Configure(std::uint64_t number, const datastore::Configuratio
 }
 
 Status RealServer::Prepare() {
+  RETURN_IF_ERROR(PrepareFiles());
+  return store_->server()->Start(OpContext().WithBudget(std::chrono::minutes(2)));
+}
+
+Status RealServer::PrepareFiles() {
   const OpContext ctx = OpContext().WithBudget(std::chrono::minutes(2));
-  datastore::ServerControl& control = *store_->server();
   RETURN_IF_ERROR(Configure(1, SmallSet()));
   ASSIGN_OR_RETURN(const os::Generation generation, host_->MakeGeneration());
-  RETURN_IF_ERROR(control.Initialise(ctx, {generation}));
-  RETURN_IF_ERROR(host_->SwitchGeneration(generation.number));
-  return control.Start(ctx);
+  RETURN_IF_ERROR(store_->server()->Initialise(ctx, {generation}));
+  return host_->SwitchGeneration(generation.number);
 }
 
 bool RealServer::Reaches(datastore::HealthState state, std::chrono::seconds span) {

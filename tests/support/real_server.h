@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/os/direct_host.h"
+#include "agent/os/helper_table.h"
 #include "datastores/datastore.h"
 #include "tests/support/server_traits.h"
 #include "tests/support/temp_dir.h"
@@ -16,13 +17,17 @@ namespace dbagent::tests {
 // unprepared one makes its own.
 class RealServer {
  public:
-  RealServer();
+  // `agent`: the name of the agent's account, when it is to be another than this OS user's: of an
+  // agent that was there before. It cannot log in then.
+  explicit RealServer(const std::string& agent = "");
   ~RealServer();  // stops the server
   RealServer(const RealServer&) = delete;
   RealServer& operator=(const RealServer&) = delete;
 
   // Configure, MakeGeneration, Initialise, switch, Start.
   Status Prepare();
+  Status PrepareFiles();  // without Start
+  void BecomeThisUser();  // as an agent with the name of this OS user would find it
 
   const ServerTraits& traits() const { return traits_; }
   const datastore::ServerSettings& settings() const { return settings_; }
@@ -36,12 +41,27 @@ class RealServer {
   Result<std::unique_ptr<ClientSession>> LogIn(const Login& login) const {
     return traits_.log_in(settings_.port, login);
   }
+  // A host for a scratch server beside this one, with these of its settings and tools.
+  std::unique_ptr<os::InstanceHost> MakeScratchHost() const;
+
+  // With the rights of the server's OS user, which is this process's own unless --separate.
+  // `bash -c COMMAND`; what it writes to stdout. TOOL_FAILED.
+  Result<std::string> AsServer(const std::string& command) const;
+  Status PutFile(const os::Path& path, const std::string& text) const;
+  bool Sees(const os::Path& path) const;
+  Status Signal(pid_t pid, int signal) const;
+
   // Whether the server reaches `state` within `span`.
   bool Reaches(datastore::HealthState state, std::chrono::seconds span);
 
  private:
+  void OpenHost();
+  os::HelperTable Table() const;
+
   TempDir directory_;
+  os::Path root_directory_, helper_socket_;  // with --separate
   const ServerTraits& traits_;
+  datastore::DatastoreInfo info_;
   datastore::ServerSettings settings_;
   std::unique_ptr<datastore::Driver> driver_;
   std::unique_ptr<os::InstanceHost> host_;

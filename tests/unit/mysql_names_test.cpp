@@ -16,6 +16,12 @@ std::string Times(std::size_t count, std::string_view text) {
 
 const Dialect kMariaDb({"mysql", "MariaDB", "10.11.14", 10});
 const Dialect kMySql({"mysql", "MySQL", "9.7.4", 9});
+const ServerSettings kSettings = [] {
+  ServerSettings settings;
+  settings.os_user = "agent";
+  settings.server_user = "the server's";
+  return settings;
+}();
 
 TEST(MysqlNames, TakesWhatTheServerCanHold) {
   for (const std::string& name :
@@ -54,31 +60,32 @@ TEST(MysqlNames, KeepsReservedNamesApart) {
        {"mysql", "SYS", "Information_Schema", "performance_schema", "lost+found", "#mysql50#x"}) {
     EXPECT_EQ(ReasonOf(CheckDatabaseName(name)), "NAME_RESERVED") << name;
   }
-  for (const char* name : {"root", "agent", "mysql.sys", "mariadb.sys", "PUBLIC", "mysql"}) {
-    EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, "agent", {name, "%"})), "NAME_RESERVED") << name;
+  for (const char* name :
+       {"root", "agent", "the server's", "mysql.sys", "mariadb.sys", "PUBLIC", "mysql"}) {
+    EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, kSettings, {name, "%"})), "NAME_RESERVED") << name;
   }
-  EXPECT_OK(CheckUser(kMariaDb, "agent", {"Root", "%"}));
+  EXPECT_OK(CheckUser(kMariaDb, kSettings, {"Root", "%"}));
 }
 
 TEST(MysqlNames, KnowsEachProductsUserLimit) {
-  EXPECT_OK(CheckUser(kMariaDb, "agent", {Times(128, "x"), "%"}));
-  EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, "agent", {Times(129, "x"), "%"})), "NAME_INVALID");
-  EXPECT_OK(CheckUser(kMySql, "agent", {Times(32, "é"), "%"}));
-  EXPECT_EQ(ReasonOf(CheckUser(kMySql, "agent", {Times(33, "x"), "%"})), "NAME_INVALID");
+  EXPECT_OK(CheckUser(kMariaDb, kSettings, {Times(128, "x"), "%"}));
+  EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, kSettings, {Times(129, "x"), "%"})), "NAME_INVALID");
+  EXPECT_OK(CheckUser(kMySql, kSettings, {Times(32, "é"), "%"}));
+  EXPECT_EQ(ReasonOf(CheckUser(kMySql, kSettings, {Times(33, "x"), "%"})), "NAME_INVALID");
 }
 
 TEST(MysqlNames, ChecksHosts) {
   for (const char* host :
        {"%", "10.0.0.%", "192.0.2.0/255.255.255.0", "db-1.example.org", "::1", "2001:db8::%", ""}) {
-    EXPECT_OK(CheckUser(kMariaDb, "agent", {"u", host})) << host;
+    EXPECT_OK(CheckUser(kMariaDb, kSettings, {"u", host})) << host;
   }
   for (const std::string& host :
        {std::string("a b"), std::string("a@b"), std::string("'"), std::string("10.0.0.0/x"),
         std::string("host/24"), std::string("é"), std::string(256, 'h')}) {
-    EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, "agent", {"u", host})), "HOST_INVALID") << host;
+    EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, kSettings, {"u", host})), "HOST_INVALID") << host;
   }
-  EXPECT_OK(CheckUser(kMySql, "agent", {"u", "10.0.0.0/8"}));
-  EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, "agent", {"u", "10.0.0.0/8"})), "HOST_INVALID");
+  EXPECT_OK(CheckUser(kMySql, kSettings, {"u", "10.0.0.0/8"}));
+  EXPECT_EQ(ReasonOf(CheckUser(kMariaDb, kSettings, {"u", "10.0.0.0/8"})), "HOST_INVALID");
   EXPECT_EQ(Normalised({"u", ""}).host, "%");
   EXPECT_EQ(Normalised({"u", "DB.Example"}).host, "db.example");
 }
