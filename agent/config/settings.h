@@ -142,7 +142,11 @@ Parsed ParseSettings(const std::string& yaml);
 // Reads and parses; problems become one error, SETTINGS_INVALID, whose message is the
 // compiler-style list
 // `<file>:<line>:<column>: error: …` with `hint:` lines.
-Result<Settings> LoadSettings(const Path& file);
+//
+// kRead also tries whether each secret that they point at can be read. kLeave is for what needs
+// none and is given none: the helper's unit has not the agent's credentials.
+enum class SecretCheck : char { kRead, kLeave };
+Result<Settings> LoadSettings(const Path& file, SecretCheck secrets = SecretCheck::kRead);
 std::string FormatProblems(const Path& file, const std::vector<Problem>& problems);
 
 }  // namespace dbagent::config

@@ -169,7 +169,8 @@ int main(int argc, char** argv) {
     std::fputs(telemetry::DescribeMetrics().c_str(), stdout);
     return 0;
   }
-  Result<config::Settings> settings = config::LoadSettings(file);
+  Result<config::Settings> settings = config::LoadSettings(
+      file, tool_table.empty() ? config::SecretCheck::kRead : config::SecretCheck::kLeave);
   if (!settings.ok()) {
     std::fputs(settings.status().message().c_str(), stderr);
     if (settings.status().reason() != "SETTINGS_INVALID") std::fputc('\n', stderr);

@@ -11,6 +11,7 @@
 #include "agent/os/server_supervisor.h"
 #include "agent/os/systemd_unit.h"
 #include "agent/os/tool_runner.h"
+#include "agent/os/unit_environment.h"
 
 namespace dbagent::os {
 namespace {
@@ -31,8 +32,8 @@ Path LedgerOf(const DirectHostOptions& options) {
 
 std::unique_ptr<ServiceManager> ManagerOf(const DirectHostOptions& options) {
   if (!options.unit.empty())
-    return MakeSystemdUnit(
-        {options.unit, RecordOf(options), options.machine_state / "run-server", options.on_event});
+    return MakeSystemdUnit({options.unit, RecordOf(options), options.machine_state / "run-server",
+                            UnitEnvironment(options.table.server.command), options.on_event});
   return std::make_unique<ServerSupervisor>(
       ServerSupervisor::Options{RecordOf(options), options.table.server, options.on_event,
                                 options.transient_nice, ServerUser(options)});

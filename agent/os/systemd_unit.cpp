@@ -67,7 +67,7 @@ Status SystemdUnit::Start() {
 }
 
 Status SystemdUnit::Begin() {
-  RETURN_IF_ERROR(WriteFileAtomic(options_.marker, "", 0600));
+  RETURN_IF_ERROR(WriteFileAtomic(options_.marker, options_.environment, 0600));
   ASSIGN_OR_RETURN(const UnitFacts before, Look());
   if (before.main_pid != 0 && !IsOver(before) && before.active_state != "deactivating") return Ok();
   {
@@ -174,6 +174,8 @@ Status SystemdUnit::TakeOver() {
     RETURN_IF_ERROR(RemoveFile(options_.marker));
     return SyncDirectory(options_.marker.parent_path());
   }
+  // settings or driver may have changed: for the next start, whoever does that
+  RETURN_IF_ERROR(WriteFileAtomic(options_.marker, options_.environment, 0600));
   ASSIGN_OR_RETURN(const UnitFacts facts, Look());
   if (!IsOver(facts) || facts.job != 0) return Ok();
   const Status begun = Begin();

@@ -15,7 +15,8 @@ namespace dbagent::os {
 // What should be is on the volume (server_record.h), and again on this machine's own disk: the unit
 // has `marker` as its ConditionPathExists=, so that the machine's boot starts the server that
 // should run, without the agent, and no other; not that of a volume which was carried here and that
-// the agent has not looked at yet.
+// the agent has not looked at yet. What stands in it is `environment` (unit_environment.h), the
+// unit's EnvironmentFile=.
 //
 // Errors beside InstanceHost's: UNIT_NOT_FOUND, UNIT_MASKED, UNIT_REFUSED (FAILED_PRECONDITION; its
 // condition does not hold, or systemd refuses the job), SYSTEMD_UNAVAILABLE (UNAVAILABLE).
@@ -23,6 +24,7 @@ namespace dbagent::os {
 struct SystemdUnitOptions {
   std::string unit;
   Path record, marker;
+  std::string environment;
   std::function<void(const ServerEvent&)> on_event;
 };
 std::unique_ptr<ServiceManager> MakeSystemdUnit(SystemdUnitOptions options);
