@@ -6,10 +6,13 @@
 #include "agent/operations/kinds.h"
 #include "agent/telemetry/log.h"
 #include "agent/telemetry/metrics.h"
+#include "agent/workflows/adopt.h"
 
 namespace dbagent::daemon {
 namespace {
 
+// Data that an older server's crash left is recovered first.
+constexpr std::chrono::minutes kAdoptBudget{60};
 constexpr std::chrono::seconds kCallsBudget{5}, kOperationsBudget{60};
 
 void Count(const operations::Record& record) {
@@ -76,6 +79,8 @@ Status Agent::LockVolume() {
 
 Status Agent::OpenDatastore() {
   datastore_ = parts_.driver->Open(parts_.server, parts_.info, *host_);
+  RETURN_IF_ERROR(workflows::AdoptVolume(OpContext().WithBudget(kAdoptBudget), settings_,
+                                         parts_.server.os_user, volume_, *datastore_, *host_));
   return host_->TakeOver();
 }
 
@@ -95,7 +100,7 @@ Status Agent::OpenOperations() {
   monitor_ = std::make_unique<workflows::InstanceMonitor>(settings_, volume_, *datastore_);
   context_ = std::make_unique<workflows::Context>(
       workflows::Context{settings_, live_settings_, volume_, *host_, *datastore_, *operations_,
-                         *monitor_, [this] { return OpenScratch(); }});
+                         *monitor_, [this] { return OpenScratch(); }, parts_.server.os_user});
   configurations_ = std::make_unique<workflows::Configurations>(*context_);
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);

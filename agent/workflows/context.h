@@ -33,6 +33,7 @@ struct Context {
   operations::Operations& operations;
   InstanceMonitor& monitor;
   std::function<ScratchParts()> open_scratch;
+  std::string agent_user = {};  // whose SQL account the agent has
 };
 
 // Who calls, and how long there is.

@@ -18,8 +18,9 @@ Status WriteInstanceRecord(const os::Volume& volume, const InstanceRecord& recor
       std::chrono::duration_cast<std::chrono::seconds>(record.prepared.time_since_epoch()).count();
   return os::WriteFileAtomic(
       FileOf(volume),
-      fmt::format("id={}\ndatastore={}\nproduct={}\nversion={}\nprepared={}\n", record.id,
-                  record.datastore, record.product, record.version, seconds),
+      fmt::format("id={}\ndatastore={}\nproduct={}\nversion={}\nprepared={}\nagent_user={}\n",
+                  record.id, record.datastore, record.product, record.version, seconds,
+                  record.agent_user),
       0600);
 }
 
@@ -44,12 +45,13 @@ Result<std::optional<InstanceRecord>> ReadInstanceRecord(const os::Volume& volum
                  "unable to read the instance's record '{}': a field is missing",
                  FileOf(volume).native())
         .WithHint(
-            "it holds lines id=, datastore=, product=, version=, prepared= (Unix seconds); the "
-            "databases are not touched");
+            "it holds lines id=, datastore=, product=, version=, prepared= (Unix seconds), "
+            "agent_user=; "
+            "the databases are not touched");
   }
   return std::optional<InstanceRecord>({fields["id"], fields["datastore"], fields["product"],
-                                        fields["version"],
-                                        WallTime(std::chrono::seconds(seconds))});
+                                        fields["version"], WallTime(std::chrono::seconds(seconds)),
+                                        fields["agent_user"]});
 }
 
 Status RequirePrepared(const os::Volume& volume) {

@@ -181,9 +181,9 @@ Status Instances::RunPrepare(operations::Running& running, const std::string& ca
   RETURN_IF_ERROR(ctx.Poll());
   const datastore::DatastoreInfo& info = context_.datastore.info();
   RETURN_IF_ERROR(
-      part("record",
-           WriteInstanceRecord(context_.volume, {plan.instance_id(), info.kind, info.product,
-                                                 info.version, std::chrono::system_clock::now()})));
+      part("record", WriteInstanceRecord(context_.volume,
+                                         {plan.instance_id(), info.kind, info.product, info.version,
+                                          std::chrono::system_clock::now(), context_.agent_user})));
   KillPoint("prepare.record_written");
   return Ok();
 }

@@ -54,6 +54,9 @@ class MysqlDatastore : public Datastore {
         layers_(MakeConfigurationLayers(server_)) {}
 
   const DatastoreInfo& info() const override { return info_; }
+  Status CheckDataVersion(const std::string& version) const override {
+    return mysql::CheckDataVersion(info_, version);
+  }
   Health CheckHealth() override;
   ServerControl* server() override { return control_.get(); }
   DatabaseAdmin* databases() override { return databases_.get(); }

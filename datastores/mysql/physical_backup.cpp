@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "agent/base/kill_point.h"
 #include "agent/stream/fd_stream.h"
@@ -19,19 +18,6 @@ constexpr std::size_t kMostNamed = 20;
 constexpr std::chrono::minutes kEndBudget{2}, kRemoveBudget{10};
 constexpr const char* kProduct = "product";
 constexpr const char* kVersion = "version";
-
-// 10.11.19 → {10, 11, 19}
-std::array<std::uint32_t, 3> Numbers(const std::string& version) {
-  std::array<std::uint32_t, 3> numbers{};
-  const char* at = version.data();
-  const char* const end = at + version.size();
-  for (std::uint32_t& number : numbers) {
-    const auto parsed = std::from_chars(at, end, number);
-    if (parsed.ec != std::errc()) break;
-    at = parsed.ptr == end ? end : parsed.ptr + 1;
-  }
-  return numbers;
-}
 
 class Physical : public PhysicalBackup {
  public:
@@ -117,7 +103,7 @@ Status Physical::CheckContinues(const UnpackSpec& spec) const {
   const auto product = spec.notes.find(kProduct), version = spec.notes.find(kVersion);
   if (product == spec.notes.end() || version == spec.notes.end())
     return Error(Code::kDataLoss, "ARCHIVE_CORRUPT", "the backup does not say what it is of");
-  const auto theirs = Numbers(version->second), ours = Numbers(info_.version);
+  const auto theirs = VersionNumbers(version->second), ours = VersionNumbers(info_.version);
   const bool series = theirs[0] == ours[0] && theirs[1] == ours[1];
   if (product->second == info_.product && series && theirs[2] <= ours[2]) return Ok();
   const bool newer = product->second == info_.product && series;

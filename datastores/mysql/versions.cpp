@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <tuple>
 
 namespace dbagent::datastore::mysql {
 namespace {
@@ -56,6 +57,28 @@ Status CheckAccepted(const Version& version, bool allow_unknown_major) {
                version.text)
       .WithHint(newer ? "set allow_unknown_major to try this newer server"
                       : "MariaDB 10.6 to 11.8 and MySQL 8.0, 8.4 and 9.x are");
+}
+
+std::array<std::uint32_t, 3> VersionNumbers(const std::string& version) {
+  std::array<std::uint32_t, 3> numbers{};
+  const char* at = version.data();
+  const char* const end = at + version.size();
+  for (std::uint32_t& number : numbers) {
+    const auto parsed = std::from_chars(at, end, number);
+    if (parsed.ec != std::errc()) break;
+    at = parsed.ptr == end ? end : parsed.ptr + 1;
+  }
+  return numbers;
+}
+
+Status CheckDataVersion(const DatastoreInfo& installed, const std::string& version) {
+  const auto theirs = VersionNumbers(version), ours = VersionNumbers(installed.version);
+  if (std::tie(theirs[0], theirs[1]) <= std::tie(ours[0], ours[1])) return Ok();
+  return Error(Code::kFailedPrecondition, "VERSION_UNSUPPORTED",
+               "its data is of {} {}, and {} is installed, which cannot go back to it",
+               installed.product, version, installed.version)
+      .WithHint(fmt::format("install {} {}.{} or a later series", installed.product, theirs[0],
+                            theirs[1]));
 }
 
 DatastoreInfo InfoOf(const Version& version) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,11 @@ std::optional<Version> ParseVersion(std::string_view output);
 Status CheckAccepted(const Version& version, bool allow_unknown_major);
 
 DatastoreInfo InfoOf(const Version& version);
+
+// 10.11.19 → {10, 11, 19}
+std::array<std::uint32_t, 3> VersionNumbers(const std::string& version);
+// Datastore::CheckDataVersion: a series takes over data of older ones, never of newer ones.
+Status CheckDataVersion(const DatastoreInfo& installed, const std::string& version);
 
 class Dialect {
  public:

@@ -10,6 +10,7 @@
 #include "datastores/postgresql/server_control.h"
 #include "datastores/postgresql/settings.h"
 #include "datastores/postgresql/user_admin.h"
+#include "datastores/postgresql/versions.h"
 
 namespace dbagent::datastore::postgresql {
 
@@ -20,6 +21,9 @@ class PostgresDatastore : public Datastore {
       : server_(settings, info, host) {}
 
   const DatastoreInfo& info() const override { return server_.info; }
+  Status CheckDataVersion(const std::string& version) const override {
+    return postgresql::CheckDataVersion(server_.info, version);
+  }
   Health CheckHealth() override;
   ServerControl* server() override { return &control_; }
   DatabaseAdmin* databases() override { return &databases_; }

@@ -72,6 +72,13 @@ Result<DatastoreInfo> ParseVersion(const std::string& output, bool allow_unknown
   return info;
 }
 
+Status CheckDataVersion(const DatastoreInfo& installed, const std::string& version) {
+  if (Number(version) == installed.major) return Ok();
+  return Error(Code::kFailedPrecondition, "VERSION_UNSUPPORTED",
+               "its data is of PostgreSQL {}, and {} is installed", version, installed.version)
+      .WithHint("install that major, or restore a logical backup");
+}
+
 std::vector<std::string> TablePrivileges(std::uint32_t major) {
   std::vector<std::string> words = {"SELECT",   "INSERT",     "UPDATE", "DELETE",
                                     "TRUNCATE", "REFERENCES", "TRIGGER"};

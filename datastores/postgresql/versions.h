@@ -18,6 +18,9 @@ Result<os::Path> FindPrograms(const os::Path& programs);
 // Reads what `postgres --version` printed. VERSION_UNSUPPORTED.
 Result<DatastoreInfo> ParseVersion(const std::string& output, bool allow_unknown_major);
 
+// Datastore::CheckDataVersion: a major's data is its own.
+Status CheckDataVersion(const DatastoreInfo& installed, const std::string& version);
+
 // The table privileges that the server knows: 17 brought MAINTAIN.
 std::vector<std::string> TablePrivileges(std::uint32_t major);
 // From 16 on a membership belongs to the role that granted it and is only revoked in that one's

@@ -68,7 +68,7 @@ void AgentProcess::WriteSettings() {
   const ServerTraits& traits = TheTraits();
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
-       << ", runtime_directory: " << run_directory().native() << "}\n"
+       << ", runtime_directory: " << run_directory().native() << instance << "}\n"
        << "datastore:\n  driver: " << traits.kind
        << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n";
   if (!traits.programs.empty()) file << "  programs: " << traits.programs.native() << "\n";
@@ -76,6 +76,19 @@ void AgentProcess::WriteSettings() {
        << "stores: [{name: local, kind: file, path: " << store_directory.native() << "}"
        << more_stores << "]\n"
        << more_settings;
+}
+
+// With the settings as they are now; returns when the agent has said what it makes of them.
+void AgentProcess::Reload() {
+  WriteSettings();
+  const std::size_t earlier = log().size();
+  kill(pid_, SIGHUP);
+  const bool told = Within(std::chrono::seconds(20), [&] {
+    const std::string now = log();
+    return now.find("agent.reloaded", earlier) != std::string::npos ||
+           now.find("agent.reload_refused", earlier) != std::string::npos;
+  });
+  ASSERT_TRUE(told) << log();
 }
 
 void AgentProcess::Launch(const std::map<std::string, std::string>& environment) {

@@ -27,6 +27,7 @@ class AgentProcess {
 
   // Appended to the settings file, which names this user as admin.
   std::string more_settings;
+  std::string instance;     // more of section `instance`: `, id: x`
   std::string peers;        // of the local socket; default: this uid, admin
   std::string more_stores;  // `, {name: …}`
   os::Path volume_root, store_directory, module_directory;
@@ -35,6 +36,7 @@ class AgentProcess {
   // Launches it and waits until it serves, or until it has ended (a kill point during start-up).
   void Start(const std::map<std::string, std::string>& environment = {});
   bool WaitForEnd(std::chrono::seconds span = std::chrono::seconds(60));  // reaps it
+  void Reload();                                                          // SIGHUP
   void Kill();                                                            // SIGKILL
   void Stop();                                                            // SIGTERM, and waits
   bool running();

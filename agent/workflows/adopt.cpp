@@ -1,0 +1,59 @@
+#include "agent/workflows/adopt.h"
+
+#include "agent/base/kill_point.h"
+#include "agent/telemetry/log.h"
+#include "agent/workflows/instance_record.h"
+
+namespace dbagent::workflows {
+namespace {
+
+Status CheckInstance(const config::Settings& settings, const os::Volume& volume,
+                     const InstanceRecord& record, datastore::Datastore& datastore) {
+  if (!settings.instance_id.empty() && settings.instance_id != record.id) {
+    return Error(Code::kFailedPrecondition, "WRONG_INSTANCE",
+                 "unable to look after volume '{}': it holds instance '{}', and the settings name "
+                 "instance '{}'",
+                 volume.root().native(), record.id, settings.instance_id)
+        .WithHint("attach this instance's volume, or correct instance.id in the settings");
+  }
+  const datastore::DatastoreInfo& info = datastore.info();
+  if (record.datastore != info.kind || record.product != info.product) {
+    return Error(Code::kFailedPrecondition, "WRONG_DATASTORE",
+                 "unable to look after volume '{}': it holds a {} instance, and {} is installed "
+                 "here",
+                 volume.root().native(), record.product, info.product)
+        .WithHint("attach the volume to a machine with that server, or prepare an empty volume");
+  }
+  return datastore.CheckDataVersion(record.version)
+      .Wrap(fmt::format("unable to look after volume '{}'", volume.root().native()));
+}
+
+}  // namespace
+
+Status AdoptVolume(const OpContext& ctx, const config::Settings& settings,
+                   const std::string& agent_user, const os::Volume& volume,
+                   datastore::Datastore& datastore, os::InstanceHost& host) {
+  ASSIGN_OR_RETURN(std::optional<InstanceRecord> record, ReadInstanceRecord(volume));
+  if (!record) return Ok();
+  RETURN_IF_ERROR(CheckInstance(settings, volume, *record, datastore));
+  // an agent of before had no other mode than direct, and its user's name was not written down
+  const bool same_user =
+      record->agent_user.empty() ? !settings.separate : record->agent_user == agent_user;
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, volume.CurrentNumber());
+  // a server that runs is one that this agent's earlier life left
+  if (!same_user && current && host.ServerState().process != os::ServerProcess::kRunning) {
+    telemetry::LogInfo("instance.adopting", "the volume comes from an agent of another user",
+                       {{"instance", record->id}, {"was", record->agent_user}});
+    ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                     Require(datastore.server(), "server_control", datastore));
+    RETURN_IF_ERROR(server->AdoptData(ctx, volume.generation(*current))
+                        .Wrap("unable to take over the instance's data"));
+    KillPoint("adopt.data");
+  }
+  if (record->agent_user == agent_user && record->version == datastore.info().version) return Ok();
+  record->agent_user = agent_user;
+  record->version = datastore.info().version;
+  return WriteInstanceRecord(volume, *record);
+}
+
+}  // namespace dbagent::workflows
