@@ -1,5 +1,8 @@
 #include "datastores/mysql/server.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <charconv>
 
 #include "agent/stream/fd_stream.h"
@@ -27,6 +30,9 @@ Status RunFirstStart(Server& server, const OpContext& ctx, const char* tool,
                      const os::Generation& generation, const std::string& statements,
                      std::string_view what) {
   ASSIGN_OR_RETURN(stream::Pipe pipe, stream::MakePipe());
+  // the server opens it once more by its name, /dev/fd/0, and may be another OS user
+  if (fchmod(pipe.read_end.get(), 0444) != 0)
+    return os::ErrnoError("set the mode of", "a pipe", errno);
   os::ToolCall call;
   call.name = tool;
   call.parameters = GenerationParameter(generation);

@@ -183,6 +183,16 @@ TEST_F(MysqlDriver, InitialiseLeavesTheseAccountsAndDatabasesOnly) {
   if (mariadb()) {
     expected = {{agent(), "localhost", "unix_socket", "0"},
                 {"mariadb.sys", "localhost", "mysql_native_password", "1"}};
+    const std::string& backup_tool = server().settings().server_user;
+    if (server().settings().separate()) {
+      expected.insert(expected.begin() + 1, {backup_tool, "localhost", "unix_socket", "0"});
+      const auto grants = session->Query("SHOW GRANTS FOR '" + backup_tool + "'@'localhost'");
+      ASSERT_OK(grants);
+      EXPECT_EQ(grants->size(), 1U);
+      EXPECT_TRUE(grants->at(0).at(0).starts_with(
+          "GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR ON *.* TO "))
+          << grants->at(0).at(0);
+    }
   } else {
     expected = {{agent(), "localhost", "auth_socket", "N"},
                 {"mysql.infoschema", "localhost", "caching_sha2_password", "Y"},

@@ -4,6 +4,8 @@
 #include <thread>
 
 #include "tests/contract/contract_test.h"
+#include "tests/contract/physical_test.h"
+#include "tests/support/arguments.h"
 #include "tests/support/processes.h"
 
 namespace dbagent::tests {
@@ -220,6 +222,30 @@ TEST_F(ServerContract, AStartMakesTheAgentsAccountOnAnotherAgentsData) {
   ASSERT_OK(server.store().server()->Start(ctx()));
   EXPECT_OK(server.store().databases()->Get(ctx(), shop.name));
   EXPECT_EQ(count_of_older(), "0");
+}
+
+TEST_F(ServerContract, AVolumeOfDirectModeIsTakenOverByTwoUsers) {
+  if (!TheArguments().separate) GTEST_SKIP() << "needs --separate";
+  const std::unique_ptr<RealServer> server = RealServer::InDirectMode();
+  ASSERT_OK(server->Prepare());
+  datastore::DatabaseSpec shop;
+  shop.name = "shop";
+  ASSERT_OK(server->store().databases()->Create(ctx(), shop));
+  ASSERT_OK(server->store().server()->Stop(ctx()));
+
+  server->BecomeSeparate();
+  ASSERT_OK(server->Configure(2, server->SmallSet()));
+  ASSERT_OK(server->store().server()->Start(ctx()));
+  EXPECT_OK(server->store().databases()->Get(ctx(), shop.name));
+  KeptArchives kept;
+  EXPECT_OK(server->store().physical_backup()->Take(ctx(), kept));
+  EXPECT_FALSE(kept.archives.empty());
+  // the files are the server's alone
+  ASSERT_OK_AND_ASSIGN(const auto current, server->settings().volume.CurrentNumber());
+  const os::Generation generation = server->settings().volume.generation(current.value());
+  for (const os::Path& directory : {generation.data, generation.tablespaces, generation.tmp})
+    EXPECT_EQ(ReasonOf(os::ListDirectory(directory)), "PERMISSION_DENIED") << directory;
+  EXPECT_FALSE(server->AsServer("ls '" + server->settings().volume.agent().native() + "'").ok());
 }
 
 TEST_F(ServerContract, NoLoginOfTheAgentsAccountOverTheNetwork) {

@@ -67,6 +67,7 @@ TEST_F(UserContract, TakesTheLongestNameAndRefusesOneMore) {
 TEST_F(UserContract, KeepsReservedAccountsOutOfReach) {
   std::vector<std::string> reserved = traits().reserved_users;
   reserved.push_back(server().settings().os_user);
+  if (traits().has_hosts) reserved.push_back(server().settings().server_user);
   const UserId plain = MakeUser("plain");
   for (const std::string& name : reserved) {
     SCOPED_TRACE(name);

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -16,7 +18,10 @@
 
 #include "agent/os/files.h"
 #include "dbagent/v1/error.pb.h"
+#include "tests/support/arguments.h"
 #include "tests/support/driver_table.h"
+#include "tests/support/root_part.h"
+#include "tests/support/run_program.h"
 
 namespace dbagent::tests {
 namespace {
@@ -49,7 +54,8 @@ bool Within(std::chrono::seconds span, Condition condition) {
 
 AgentProcess::AgentProcess()
     : peers("{user: \"" + std::to_string(geteuid()) + "\", role: admin}"), port_(FreePort()) {
-  volume_root = directory_ / "v";
+  if (TheArguments().separate) root_directory_ = RootPart::MakeDirectory();
+  volume_root = (root_directory_.empty() ? directory_.path() : root_directory_) / "v";
   store_directory = directory_ / "store";
   module_directory = DBAGENT_BINARY_DIR "/datastores";
 }
@@ -58,17 +64,52 @@ AgentProcess::~AgentProcess() {
   Stop();
   const pid_t server = server_pid();
   if (server > 0) {
-    kill(server, TheTraits().kind == "postgresql" ? SIGINT : SIGTERM);
-    if (!Within(std::chrono::seconds(30), [&] { return kill(server, 0) != 0; }))
-      kill(server, SIGKILL);
+    Signal(server, TheTraits().kind == "postgresql" ? SIGINT : SIGTERM);
+    if (!Within(std::chrono::seconds(30), [&] { return !Signal(server, 0); }))
+      Signal(server, SIGKILL);
   }
+  if (!root_directory_.empty()) RootPart::Remove(root_directory_);
+}
+
+Result<std::string> AgentProcess::AsServer(const std::string& command) const {
+  return TheArguments().separate ? RootPart::AsServer(command)
+                                 : RunProgram({"/usr/bin/bash", "-c", command});
+}
+
+bool AgentProcess::Signal(pid_t pid, int signal) const {
+  return AsServer(fmt::format("kill -{} {}", signal, pid)).ok();
+}
+
+bool AgentProcess::HasStaging() const {
+  const os::Path staging = volume().generations() / "*" / "tmp" / "dbagent-staging";
+  return AsServer("compgen -G '" + staging.native() + "'").ok();
+}
+
+// What the helper's unit does on an instance.
+void AgentProcess::StartHelper() {
+  const os::Path file = directory_ / "tools";
+  const Result<std::string> written =
+      RunProgram({DBAGENT_BINARY_DIR "/agent/dbagentd", "--settings",
+                  (directory_ / "settings.yaml").native(), "--write-tool-table", file});
+  ASSERT_TRUE(written.ok()) << written.status().ToString();
+  const Result<std::string> table = os::ReadFile(file);
+  ASSERT_TRUE(table.ok()) << table.status().ToString();
+  if (table_ == *table) return;
+  RootPart::StartHelper(root_directory_, *table);
+  table_ = *table;
 }
 
 void AgentProcess::WriteSettings() {
   const ServerTraits& traits = TheTraits();
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
-       << ", runtime_directory: " << run_directory().native() << instance << "}\n"
+       << ", runtime_directory: " << run_directory().native() << instance;
+  if (!root_directory_.empty()) {
+    file << ", mode: separate, user: " << getpwuid(geteuid())->pw_name
+         << ", server_user: " << RootPart::ServerUser()
+         << ", helper: " << (root_directory_ / "helper.sock").native();
+  }
+  file << "}\n"
        << "datastore:\n  driver: " << traits.kind
        << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n";
   if (!traits.programs.empty()) file << "  programs: " << traits.programs.native() << "\n";
@@ -93,6 +134,7 @@ void AgentProcess::Reload() {
 
 void AgentProcess::Launch(const std::map<std::string, std::string>& environment) {
   WriteSettings();
+  if (!root_directory_.empty()) StartHelper();
   const std::string program = DBAGENT_BINARY_DIR "/agent/dbagentd";
   const std::string settings = directory_ / "settings.yaml";
   const std::string log_path = directory_ / "log";
@@ -170,11 +212,12 @@ std::string AgentProcess::log() const {
 pid_t AgentProcess::server_pid() const {
   for (const os::Path& file :
        {volume().current() / "data" / "postmaster.pid", run_directory() / "mysql.pid"}) {
-    const Result<std::string> text = os::ReadFile(file);
+    const Result<std::string> text =
+        TheArguments().separate ? AsServer("cat '" + file.native() + "'") : os::ReadFile(file);
     pid_t found = 0;
     if (text.ok() &&
         std::from_chars(text->data(), text->data() + text->size(), found).ec == std::errc() &&
-        kill(found, 0) == 0)
+        (kill(found, 0) == 0 || errno == EPERM))
       return found;
   }
   return 0;

@@ -47,12 +47,19 @@ class AgentProcess {
   const os::Path& home() const { return directory_.path(); }
   os::Path socket() const { return directory_ / "s"; }
   std::uint16_t port() const { return port_; }
-  os::Path run_directory() const { return directory_ / "r"; }
+  os::Path run_directory() const {
+    return root_directory_.empty() ? directory_ / "r" : root_directory_ / "run" / "main";
+  }
   std::string log() const;
   os::Volume volume() const { return os::Volume(volume_root); }
   // The database server's process, 0 when there is none. PostgreSQL and MySQL write it into a pid
   // file.
   pid_t server_pid() const;
+  // With the rights of the server's OS user, which is this process's own unless --separate.
+  Result<std::string> AsServer(const std::string& command) const;  // `bash -c`: its stdout
+  bool Signal(pid_t pid, int signal) const;  // false: there is no such process
+  // What should be nowhere when no backup is being taken.
+  bool HasStaging() const;
 
   // Calls that a test means to succeed; anything else fails it and ends here.
   v1::Operation Finish(const v1::Operation& operation);  // follows it to its end
@@ -67,11 +74,14 @@ class AgentProcess {
 
  private:
   void WriteSettings();
+  void StartHelper();
 
   TempDir directory_;
   pid_t pid_ = -1;
   int wait_status_ = 0;
   std::uint16_t port_ = 0;
+  os::Path root_directory_;  // with --separate: of the volume, its helper and its sockets
+  std::string table_;        // the helper's
   std::shared_ptr<grpc::Channel> channel_;
 };
 

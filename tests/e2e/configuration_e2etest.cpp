@@ -319,7 +319,7 @@ TEST_F(Configurations, AServerThatCrashesOnWhatWasNeverProvenComesBackByItself) 
   }
   Succeed(Request(Deadly()));
   // nobody asks the agent: the server dies, and its supervision cannot start it
-  ASSERT_EQ(kill(agent_.server_pid(), SIGKILL), 0);
+  ASSERT_TRUE(agent_.Signal(agent_.server_pid(), SIGKILL));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   while (Get().revision().number() != 1 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(200));

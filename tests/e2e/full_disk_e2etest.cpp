@@ -202,7 +202,7 @@ TEST_F(MysqlFullDisk, OnlyMysqlNeedsRoomOnTheVolumeForAPhysicalBackup) {
       "[0-9]{9} bytes are needed; the volume has [0-9]{8}"))(ended.error().message()))
       << ended.error().message();
   EXPECT_NE(ended.error().hint(), "");
-  EXPECT_FALSE(std::filesystem::exists(agent_.volume().agent() / "staging"));
+  EXPECT_FALSE(agent_.HasStaging());
 }
 
 }  // namespace

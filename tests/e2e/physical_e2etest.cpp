@@ -69,8 +69,8 @@ class Physical : public testing::Test {
     for (int i = 0; i < 600 && !std::filesystem::exists(reached); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const os::Path data = agent_.volume().generation(2).data;
-    EXPECT_TRUE(std::filesystem::remove(
-        data / (TheTraits().kind == "mysql" ? "ibdata1" : "global/pg_control")));
+    const os::Path file = data / (TheTraits().kind == "mysql" ? "ibdata1" : "global/pg_control");
+    EXPECT_TRUE(agent_.AsServer("rm '" + file.native() + "'").ok());
     std::filesystem::remove(reached);
     return agent_.Finish(operation);
   }
@@ -84,7 +84,9 @@ TEST_F(Physical, EverythingLostComesBack) {
   ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   Run("DROP TABLE t");
   for (const std::string& name : TheTraits().vital_files)
-    ASSERT_TRUE(os::RemoveTree(agent_.volume().current() / "data" / name).ok());
+    ASSERT_TRUE(
+        agent_.AsServer("rm -r '" + (agent_.volume().current() / "data" / name).native() + "'")
+            .ok());
   const v1::Operation restored = Restore(made.backup_id());
   ASSERT_EQ(restored.state(), v1::SUCCEEDED) << restored.DebugString() << agent_.log();
   EXPECT_EQ(Sum(), before);

@@ -25,8 +25,7 @@ std::vector<std::string> ReadPoints(const os::Path& log) {
 void CheckAfterwards(AgentProcess& agent, const std::string& at) {
   EXPECT_TRUE(std::filesystem::is_empty(agent.volume().agent() / "children"))
       << at << ": a tool's record is left";
-  EXPECT_FALSE(std::filesystem::exists(agent.volume().agent() / "staging"))
-      << at << ": what a physical backup had on its way is left";
+  EXPECT_FALSE(agent.HasStaging()) << at << ": what a physical backup had on its way is left";
   Create(agent, {"after"});
   EXPECT_TRUE(Exists(agent, "after")) << at << agent.log();
   Drop(agent, {"after"});

@@ -21,6 +21,10 @@
 namespace {
 
 bool DropRoot(bool separate) {
+  if (geteuid() != 0 && separate) {
+    std::fprintf(stderr, "not run: only root can be two OS users\n");
+    std::exit(77);
+  }
   if (geteuid() != 0) return true;
   const char* name = std::getenv("DBAGENT_TEST_USER");
   if (name == nullptr) name = "dbagent-test";

@@ -48,11 +48,13 @@ std::string ThisUser() {
 
 }  // namespace
 
-RealServer::RealServer(const std::string& agent)
+RealServer::RealServer(const std::string& agent, bool direct)
     : traits_(TheTraits()), driver_(traits_.make_driver()) {
-  const bool separate = TheArguments().separate;
-  if (separate) root_directory_ = RootPart::MakeDirectory();
-  settings_.volume = os::Volume((separate ? root_directory_ : directory_.path()) / "volume");
+  const bool separate = TheArguments().separate && !direct;
+  if (separate || direct) root_directory_ = RootPart::MakeDirectory();
+  if (direct) RootPart::MakeAgentsDirectory(root_directory_ / "volume");
+  settings_.volume =
+      os::Volume((root_directory_.empty() ? directory_.path() : root_directory_) / "volume");
   settings_.runtime_directory = separate ? root_directory_ / "run" / "main" : directory_ / "run";
   settings_.programs = traits_.programs;
   settings_.own_programs = DBAGENT_BINARY_DIR "/agent";
@@ -77,11 +79,17 @@ void RealServer::BecomeThisUser() {
   OpenHost();
 }
 
+void RealServer::BecomeSeparate() {
+  settings_.server_user = RootPart::ServerUser();
+  settings_.runtime_directory = root_directory_ / "run" / "main";
+  OpenHost();
+}
+
 void RealServer::OpenHost() {
   store_.reset();
   host_.reset();
-  if (!root_directory_.empty()) {
-    helper_socket_ = RootPart::StartHelper(root_directory_, Table());
+  if (settings_.separate() && !root_directory_.empty()) {
+    helper_socket_ = RootPart::StartHelper(root_directory_, os::FormatHelperTable(Table()));
     host_ = os::MakeHelperHost({helper_socket_, Table(), false});
   } else {
     host_ = os::MakeDirectHost({.volume = settings_.volume,

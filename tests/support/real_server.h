@@ -19,10 +19,17 @@ class RealServer {
  public:
   // `agent`: the name of the agent's account, when it is to be another than this OS user's: of an
   // agent that was there before. It cannot log in then.
-  explicit RealServer(const std::string& agent = "");
+  explicit RealServer(const std::string& agent = "") : RealServer(agent, false) {}
+  // With --separate: a server in direct mode, on a volume that BecomeSeparate can take over.
+  static std::unique_ptr<RealServer> InDirectMode() {
+    return std::unique_ptr<RealServer>(new RealServer("", true));
+  }
   ~RealServer();  // stops the server
   RealServer(const RealServer&) = delete;
   RealServer& operator=(const RealServer&) = delete;
+
+  // While no server runs; the configuration is to be written anew.
+  void BecomeSeparate();
 
   // Configure, MakeGeneration, Initialise, switch, Start.
   Status Prepare();
@@ -55,6 +62,7 @@ class RealServer {
   bool Reaches(datastore::HealthState state, std::chrono::seconds span);
 
  private:
+  RealServer(const std::string& agent, bool direct);
   void OpenHost();
   os::HelperTable Table() const;
 

@@ -72,6 +72,7 @@ class Server {
  private:
   Result<std::string> Do(const Fields& request) {
     if (request.at(0) == "directory") return MakeDirectory();
+    if (request.at(0) == "agents-directory") return MakeAgentsDirectory(request.at(1));
     if (request.at(0) == "helper") return StartHelper(request.at(1), request.at(2));
     if (request.at(0) == "remove") return Remove(request.at(1));
     return AsServer(request.at(1));
@@ -83,6 +84,12 @@ class Server {
       return os::ErrnoError("make", form, errno);
     helpers_[form] = 0;
     return form;
+  }
+
+  Result<std::string> MakeAgentsDirectory(const std::string& path) {
+    if (mkdir(path.c_str(), 0755) != 0 || chown(path.c_str(), agent_.uid, agent_.gid) != 0)
+      return os::ErrnoError("make", path, errno);
+    return path;
   }
 
   Result<std::string> StartHelper(const std::string& directory, const std::string& table) {
@@ -222,8 +229,12 @@ os::Path RootPart::MakeDirectory() {
   return Must(Ask({"directory"}));
 }
 
-os::Path RootPart::StartHelper(const os::Path& directory, const os::HelperTable& table) {
-  return Must(Ask({"helper", directory, os::FormatHelperTable(table)}));
+void RootPart::MakeAgentsDirectory(const os::Path& path) {
+  Must(Ask({"agents-directory", path}));
+}
+
+os::Path RootPart::StartHelper(const os::Path& directory, const std::string& table) {
+  return Must(Ask({"helper", directory, table}));
 }
 
 void RootPart::Remove(const os::Path& directory) {

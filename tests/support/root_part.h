@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "agent/os/helper_table.h"
+#include "agent/os/files.h"
 
 namespace dbagent::tests {
 
@@ -21,7 +21,9 @@ class RootPart {
   // A directory of root's, and a dbagent-helper with that table in it, in the place of one that is
   // there; answers its socket. Threads: any.
   static os::Path MakeDirectory();
-  static os::Path StartHelper(const os::Path& directory, const os::HelperTable& table);
+  // A directory in one of these that is the agent's, for direct mode.
+  static void MakeAgentsDirectory(const os::Path& path);
+  static os::Path StartHelper(const os::Path& directory, const std::string& table);
   // The helper, what else works in the directory, and the directory.
   static void Remove(const os::Path& directory);
   // `bash -c COMMAND` as the server's user: what it wrote to stdout, at most 32 KiB. At most a
