@@ -14,7 +14,7 @@ a_logical_backup_is_restored() {
 a_physical_backup_is_verified_by_a_scratch_server() {
   ctl backup create --physical --verify restore
   remember physical "$(newest_backup)"
-  ! pgrep -f /var/lib/dbagent/scratch
+  not pgrep -f /var/lib/dbagent/scratch
 }
 
 a_lost_server_is_restored_from_its_files() {

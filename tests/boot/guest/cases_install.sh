@@ -12,7 +12,7 @@ one_run_of_apt_installs_the_agent_and_its_datastore() {
 the_server_is_installed_and_was_never_started() {
   equal inactive "$(property $unit ActiveState)"
   [ "$(property $unit ConditionTimestampMonotonic)" = 0 ] || equal no "$(property $unit ConditionResult)"
-  ! pgrep -u $server_user
+  not pgrep -u $server_user
   equal "" "$(journalctl -q -u $unit | grep -E 'Started|Starting' || true)"
   systemctl start $unit
   equal inactive "$(property $unit ActiveState)"

@@ -81,7 +81,7 @@ a_tenants_superuser_gets_no_further_by_programs() {
   for command in 'dbagentctl --timeout 10 instance get' 'systemctl stop dbagentd' 'systemctl stop postgresql@15-main' 'su -c id'; do
     said=$(sql root postgres <<<"CREATE TEMP TABLE said (line text); COPY said FROM PROGRAM '($command) 2>&1; echo code \$?'; SELECT * FROM said;")
     say "$command: $said"
-    ! grep -q 'code 0' <<<"$said"
+    not grep -q 'code 0' <<<"$said"
   done
   systemctl --quiet is-active dbagentd.service $unit
 }

@@ -2,8 +2,8 @@
 
 removing_stops_the_agent_and_leaves_data_and_settings() {
   apt-get -qq -y -o Dpkg::Use-Pty=0 remove dbagent $package
-  refused . pgrep -u dbagent
-  refused . pgrep -x -u $server_user "$(basename $server)"
+  not pgrep -u dbagent
+  not server_pid
   [ -e /etc/dbagent/settings.yaml ]
   [ ! -e /run/dbagent-helper.sock ]
   [ -d /var/lib/dbagent/current/data ]

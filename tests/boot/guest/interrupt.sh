@@ -57,7 +57,7 @@ all_is_well() { # VICTIM WHAT OPERATION BACKUPS-BEFORE
       ctl grant give app all again
       equal "$(recall fingerprint)" "$(fingerprint again)"
       ctl database delete again ;;
-    logical_restore-FAILED) ! has_database again ;;
+    logical_restore-FAILED) not has_database again ;;
   esac
   # and it can be done again
   ctl database create afterwards

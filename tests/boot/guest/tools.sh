@@ -28,6 +28,11 @@ refused() { # REGEX COMMAND...
   grep -q -E -- "$words" <<<"$said" || { echo "$said"; fail "it failed, but not for '$words': $*"; }
 }
 
+# (`! command` ends no case)
+not() { # COMMAND...
+  if "$@"; then fail "it should not be so: $*"; fi
+}
+
 equal() { # WANTED FOUND
   [ "$1" = "$2" ] || fail "wanted '$1', found '$2'"
 }
