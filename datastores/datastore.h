@@ -500,7 +500,8 @@ class Datastore {
  public:
   virtual ~Datastore() = default;
   virtual const DatastoreInfo& info() const = 0;
-  // Whether the installed server can run on data that this version ran on last. VERSION_UNSUPPORTED.
+  // Whether the installed server can run on data that this version ran on last.
+  // VERSION_UNSUPPORTED.
   virtual Status CheckDataVersion(const std::string& version) const = 0;
   // Answers within two seconds, whatever the server does.
   virtual Health CheckHealth() = 0;
