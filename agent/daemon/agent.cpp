@@ -77,13 +77,6 @@ Status Agent::LockVolume() {
   return Ok();
 }
 
-Status Agent::OpenDatastore() {
-  datastore_ = parts_.driver->Open(parts_.server, parts_.info, *host_);
-  RETURN_IF_ERROR(workflows::AdoptVolume(OpContext().WithBudget(kAdoptBudget), settings_,
-                                         parts_.server.os_user, volume_, *datastore_, *host_));
-  return host_->TakeOver();
-}
-
 workflows::ScratchParts Agent::OpenScratch() const {
   const datastore::ServerSettings scratch = datastore::ScratchOf(parts_.server);
   workflows::ScratchParts parts{scratch.volume, scratch.runtime_directory, nullptr, nullptr};
@@ -93,6 +86,7 @@ workflows::ScratchParts Agent::OpenScratch() const {
 }
 
 Status Agent::OpenOperations() {
+  datastore_ = parts_.driver->Open(parts_.server, parts_.info, *host_);
   ASSIGN_OR_RETURN(operations_, operations::Operations::Open(
                                     {.journal_path = volume_.agent() / "journal.sqlite3",
                                      .key_path = volume_.agent() / "digest.key",
@@ -102,6 +96,9 @@ Status Agent::OpenOperations() {
       workflows::Context{settings_, live_settings_, volume_, *host_, *datastore_, *operations_,
                          *monitor_, [this] { return OpenScratch(); }, parts_.server.os_user});
   configurations_ = std::make_unique<workflows::Configurations>(*context_);
+  RETURN_IF_ERROR(
+      workflows::AdoptVolume(OpContext().WithBudget(kAdoptBudget), *context_, *configurations_));
+  RETURN_IF_ERROR(host_->TakeOver());
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
   ASSIGN_OR_RETURN(backup::KeyRing keys, backup::LoadKeyRing(settings_.encryption));
@@ -139,7 +136,6 @@ Result<std::unique_ptr<Agent>> Agent::Start(config::Settings settings) {
   std::unique_ptr<Agent> agent(new Agent(std::move(settings)));
   RETURN_IF_ERROR(agent->OpenHost());
   RETURN_IF_ERROR(agent->LockVolume());
-  RETURN_IF_ERROR(agent->OpenDatastore());
   RETURN_IF_ERROR(agent->OpenOperations());
   agent->monitor_->Start();
   agent->configurations_->StartGuard();

@@ -37,7 +37,6 @@ class Agent {
       : settings_(std::move(settings)), live_settings_(settings_), volume_(settings_.volume) {}
   Status OpenHost();
   Status LockVolume();
-  Status OpenDatastore();
   workflows::ScratchParts OpenScratch() const;
   Status OpenOperations();
   void ShowStateAtScrapes();

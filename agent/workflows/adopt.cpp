@@ -30,28 +30,32 @@ Status CheckInstance(const config::Settings& settings, const os::Volume& volume,
 
 }  // namespace
 
-Status AdoptVolume(const OpContext& ctx, const config::Settings& settings,
-                   const std::string& agent_user, const os::Volume& volume,
-                   datastore::Datastore& datastore, os::InstanceHost& host) {
+Status AdoptVolume(const OpContext& ctx, const Context& context, Configurations& configurations) {
+  const os::Volume& volume = context.volume;
+  datastore::Datastore& datastore = context.datastore;
   ASSIGN_OR_RETURN(std::optional<InstanceRecord> record, ReadInstanceRecord(volume));
   if (!record) return Ok();
-  RETURN_IF_ERROR(CheckInstance(settings, volume, *record, datastore));
+  RETURN_IF_ERROR(CheckInstance(context.settings, volume, *record, datastore));
   // an agent of before had no other mode than direct, and its user's name was not written down
-  const bool same_user =
-      record->agent_user.empty() ? !settings.separate : record->agent_user == agent_user;
+  const bool same_user = record->agent_user.empty() ? !context.settings.separate
+                                                    : record->agent_user == context.agent_user;
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, volume.CurrentNumber());
   // a server that runs is one that this agent's earlier life left
-  if (!same_user && current && host.ServerState().process != os::ServerProcess::kRunning) {
+  if (!same_user && current && context.host.ServerState().process != os::ServerProcess::kRunning) {
     telemetry::LogInfo("instance.adopting", "the volume comes from an agent of another user",
                        {{"instance", record->id}, {"was", record->agent_user}});
+    RETURN_IF_ERROR(
+        configurations.RenderAgain().Wrap("unable to take over the instance's configuration"));
+    KillPoint("adopt.configuration");
     ASSIGN_OR_RETURN(datastore::ServerControl* const server,
                      Require(datastore.server(), "server_control", datastore));
     RETURN_IF_ERROR(server->AdoptData(ctx, volume.generation(*current))
                         .Wrap("unable to take over the instance's data"));
     KillPoint("adopt.data");
   }
-  if (record->agent_user == agent_user && record->version == datastore.info().version) return Ok();
-  record->agent_user = agent_user;
+  if (record->agent_user == context.agent_user && record->version == datastore.info().version)
+    return Ok();
+  record->agent_user = context.agent_user;
   record->version = datastore.info().version;
   return WriteInstanceRecord(volume, *record);
 }

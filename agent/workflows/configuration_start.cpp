@@ -1,5 +1,6 @@
 // The files of a new instance, and starts of the server that end with a running one.
 #include <algorithm>
+#include <set>
 
 #include "agent/base/kill_point.h"
 #include "agent/telemetry/log.h"
@@ -48,6 +49,23 @@ Status Configurations::Begin(const OpContext& ctx, const Beginning& beginning) {
   internal::ConfigurationState state;
   state.set_selected(1);
   return store_.SetState(state);
+}
+
+Status Configurations::RenderAgain() {
+  const Result<internal::ConfigurationState> state = store_.State();
+  if (state.status().reason() == "CONFIGURATION_MISSING") return Ok();
+  RETURN_IF_ERROR(state.status());
+  ASSIGN_OR_RETURN(datastore::ConfigurationLayers* const layers, Layers());
+  for (const std::uint64_t number : std::set{state->proven(), state->selected()}) {
+    if (number == 0) continue;
+    ASSIGN_OR_RETURN(internal::StoredRevision stored, store_.Revision(number));
+    ASSIGN_OR_RETURN(const datastore::RenderedSet files, layers->Render(SetOf(stored), number));
+    SetFiles(files, stored);
+    RETURN_IF_ERROR(store_.SetRevision(stored));
+    RETURN_IF_ERROR(datastore::WriteSet(context_.volume, number, files));
+    if (number == state->selected()) RETURN_IF_ERROR(datastore::SelectSet(context_.volume, files));
+  }
+  return Ok();
 }
 
 Status Configurations::Forget() {

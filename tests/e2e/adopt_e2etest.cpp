@@ -15,8 +15,9 @@ class Adopt : public testing::Test {
     agent_.Start();
     agent_.Prepare();
     v1::Operation operation;
-    ASSERT_TRUE(
-        Call(agent_, &v1::InstanceService::Stub::Stop, v1::StopInstanceRequest(), operation).ok());
+    ASSERT_TRUE(Call<v1::InstanceService>(agent_, &v1::InstanceService::Stub::Stop,
+                                          v1::StopInstanceRequest(), operation)
+                    .ok());
     agent_.Finish(operation);
     agent_.Stop();
   }
@@ -43,7 +44,7 @@ class Adopt : public testing::Test {
 };
 
 TEST_F(Adopt, AnotherInstanceIsRefused) {
-  agent_.instance = ", id: another";
+  agent_.more_instance = ", id: another";
   ExpectRefusal("WRONG_INSTANCE", "the settings name instance 'another'");
 }
 
@@ -59,11 +60,12 @@ TEST_F(Adopt, DataOfANewerServerIsRefused) {
 
 TEST_F(Adopt, ItsOwnInstanceIsTakenWithOrWithoutItsIdInTheSettings) {
   ASSERT_OK_AND_ASSIGN(const std::string text, os::ReadFile(record()));
-  agent_.instance = ", id: " + text.substr(3, text.find('\n') - 3);
+  agent_.more_instance = ", id: " + text.substr(3, text.find('\n') - 3);
   agent_.Start();
   v1::Operation operation;
-  ASSERT_TRUE(
-      Call(agent_, &v1::InstanceService::Stub::Start, v1::StartInstanceRequest(), operation).ok());
+  ASSERT_TRUE(Call<v1::InstanceService>(agent_, &v1::InstanceService::Stub::Start,
+                                        v1::StartInstanceRequest(), operation)
+                  .ok());
   agent_.Finish(operation);
   EXPECT_TRUE(agent_.BecomesHealthy());
   // a record of before has no such line; direct mode has one user, who is the same

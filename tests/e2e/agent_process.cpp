@@ -103,7 +103,7 @@ void AgentProcess::WriteSettings() {
   const ServerTraits& traits = TheTraits();
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
-       << ", runtime_directory: " << run_directory().native() << instance;
+       << ", runtime_directory: " << run_directory().native() << more_instance;
   if (!root_directory_.empty()) {
     file << ", mode: separate, user: " << getpwuid(geteuid())->pw_name
          << ", server_user: " << RootPart::ServerUser()

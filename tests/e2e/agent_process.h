@@ -27,9 +27,9 @@ class AgentProcess {
 
   // Appended to the settings file, which names this user as admin.
   std::string more_settings;
-  std::string instance;     // more of section `instance`: `, id: x`
-  std::string peers;        // of the local socket; default: this uid, admin
-  std::string more_stores;  // `, {name: …}`
+  std::string more_instance;  // more of section `instance`: `, id: x`
+  std::string peers;          // of the local socket; default: this uid, admin
+  std::string more_stores;    // `, {name: …}`
   os::Path volume_root, store_directory, module_directory;
 
   void Launch(const std::map<std::string, std::string>& environment = {});

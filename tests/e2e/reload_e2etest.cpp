@@ -11,8 +11,8 @@ class Reload : public testing::Test {
  protected:
   std::string ReasonOfList() {
     v1::ListDatabasesResponse response;
-    const Outcome outcome =
-        Call(agent_, &v1::DatabaseService::Stub::List, v1::ListDatabasesRequest(), response);
+    const Outcome outcome = Call<v1::DatabaseService>(agent_, &v1::DatabaseService::Stub::List,
+                                                      v1::ListDatabasesRequest(), response);
     return outcome.ok() ? "OK" : outcome.reason;
   }
   std::string Peer(const std::string& role) const {
@@ -47,8 +47,8 @@ TEST_F(Reload, WhatNeedsARestartRefusesAllOfIt) {
       << agent_.log();
   // still admin
   v1::Operation operation;
-  const Outcome outcome =
-      Call(agent_, &v1::InstanceService::Stub::Start, v1::StartInstanceRequest(), operation);
+  const Outcome outcome = Call<v1::InstanceService>(agent_, &v1::InstanceService::Stub::Start,
+                                                    v1::StartInstanceRequest(), operation);
   EXPECT_EQ(outcome.reason, "NOT_PREPARED");
 }
 
