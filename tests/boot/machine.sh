@@ -95,7 +95,7 @@ UNIT
 phase() { # NAME DIRECTORY VOLUME SECONDS CASES...
   local name=$1 machine=$2 volume=$3 seconds=$4
   shift 4
-  local root=$machine/root log=$machine/$name.console started=$SECONDS cut=false boss init=
+  local root=$machine/root log=$machine/$name.console began=$SECONDS cut=false boss init=
   rm -f "$root"/boot-test/{results,cut,finished}
   printf '%s\n' "$datastore" "$@" >"$root/boot-test/plan"
   mkdir -p "$volume"
@@ -108,7 +108,7 @@ phase() { # NAME DIRECTORY VOLUME SECONDS CASES...
       cut=true init=$(pgrep -P $boss | head -n 1)
       kill -KILL "$init"
     fi
-    if [ $((SECONDS - started)) -gt "$seconds" ]; then
+    if [ $((SECONDS - began)) -gt "$seconds" ]; then
       echo "it did not end in $seconds s" >&2
       init=$(pgrep -P $boss | head -n 1)
       [ -z "$init" ] || kill -KILL "$init"

@@ -61,7 +61,8 @@ state() { ctl_says instance get | jq -r .state; }
 not_healthy() { [ "$(state)" != HEALTHY ]; }
 is_stopped() { equal STOPPED "$(state)"; }
 crashed() { equal CRASHED "$(state)"; }
-agent_says() { journalctl -b -u dbagentd.service | grep -q -- "$1"; } # REGEX
+# With the fields beside the message, which hold causes.
+agent_says() { journalctl -b -u dbagentd.service -o json | grep -q -- "$1"; } # REGEX
 server_pid() { pgrep -o -x -u $server_user "$(basename $server)"; }
 replaced_server() { local now; now=$(server_pid) && [ "$now" != "$1" ]; } # OLD-PID
 healthy() { equal HEALTHY "$(state)"; }
@@ -90,3 +91,5 @@ make_password() { # USER
 
 # What is in the big table, in a few characters.
 fingerprint() { sql app "$1" <<<"$fingerprint_statement"; } # DATABASE
+# Also when its state was asked for before anybody noticed that it died.
+has_its_data() { healthy && equal "$(recall fingerprint)" "$(fingerprint shop)"; }
