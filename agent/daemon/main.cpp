@@ -71,7 +71,8 @@ void Reload(const std::string& file, daemon::Agent& agent) {
   const telemetry::Level level = settings.ok() ? settings->log_level : telemetry::Level::kInfo;
   const Status taken = settings.ok() ? agent.TakeSettings(*std::move(settings)) : settings.status();
   if (!taken.ok()) {
-    telemetry::LogError("agent.reload_refused", "the settings stay as they were", taken);
+    telemetry::LogError("agent.reload_refused",
+                        "the settings stay as they were: " + taken.FullMessage(), taken);
     sd_notify(0, "READY=1\nSTATUS=serving; the last reload was refused, see the log");
     return;
   }

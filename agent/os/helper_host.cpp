@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -82,16 +81,6 @@ bool Read(const Fields& fields, std::size_t index, T& out) {
 
 Status Unexpected() {
   return Error(Code::kInternal, "PACKET_INVALID", "unable to read dbagent-helper's answer");
-}
-
-// A program that is told a file `/dev/fd/0` (MariaDB's init file) opens the pipe anew, as the
-// server's user; a pipe is made for its maker alone. Nobody else gets at it by that: the way leads
-// through /proc, which is closed to whoever could not trace the process.
-Status LetServerOpen(int fd) {
-  struct stat info {};
-  if (fstat(fd, &info) != 0) return ErrnoError("look at", "a descriptor", errno);
-  if (!S_ISFIFO(info.st_mode) || info.st_uid != geteuid()) return Ok();
-  return fchmod(fd, 0666) == 0 ? Ok() : ErrnoError("open up", "a pipe", errno);
 }
 
 // A tool that the helper runs.
@@ -252,7 +241,6 @@ Result<std::unique_ptr<ChildProcess>> HelperHost::RunTool(const ToolCall& call) 
     request.push_back(name);
     request.push_back(value);
   }
-  for (const int fd : descriptors) RETURN_IF_ERROR(LetServerOpen(fd));
   ASSIGN_OR_RETURN(UniqueFd connection, Ask(std::move(request), descriptors));
   errors_write.Reset();
   ASSIGN_OR_RETURN(const Fields begun,
