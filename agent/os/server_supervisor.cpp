@@ -220,6 +220,9 @@ Result<UniqueFd> ServerSupervisor::OpenLog() const {
   const Path& path = options_.definition.log_file;
   UniqueFd log(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
   if (!log.valid()) return ErrnoError("open", path, errno);
+  // one of direct mode is the server's alone, and the agent is of its group
+  if (options_.user && fchmod(log.get(), 0640) != 0)
+    return ErrnoError("set the mode of", path, errno);
   return log;
 }
 

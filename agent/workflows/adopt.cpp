@@ -28,6 +28,19 @@ Status CheckInstance(const config::Settings& settings, const os::Volume& volume,
       .Wrap(fmt::format("unable to look after volume '{}'", volume.root().native()));
 }
 
+// The accounts of another agent's give way to this one's.
+Status AdoptData(const OpContext& ctx, const Context& context, const InstanceRecord& record,
+                 const os::Generation& generation) {
+  telemetry::LogInfo("instance.adopting", "the volume comes from an agent of another user",
+                     {{"instance", record.id}, {"was", record.agent_user}});
+  ASSIGN_OR_RETURN(datastore::ServerControl* const server,
+                   Require(context.datastore.server(), "server_control", context.datastore));
+  RETURN_IF_ERROR(
+      server->AdoptData(ctx, generation).Wrap("unable to take over the instance's data"));
+  KillPoint("adopt.data");
+  return Ok();
+}
+
 }  // namespace
 
 Status AdoptVolume(const OpContext& ctx, const Context& context, Configurations& configurations) {
@@ -41,17 +54,11 @@ Status AdoptVolume(const OpContext& ctx, const Context& context, Configurations&
                                                     : record->agent_user == context.agent_user;
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, volume.CurrentNumber());
   // a server that runs is one that this agent's earlier life left
-  if (!same_user && current && context.host.ServerState().process != os::ServerProcess::kRunning) {
-    telemetry::LogInfo("instance.adopting", "the volume comes from an agent of another user",
-                       {{"instance", record->id}, {"was", record->agent_user}});
+  if (current && context.host.ServerState().process != os::ServerProcess::kRunning) {
     RETURN_IF_ERROR(
         configurations.RenderAgain().Wrap("unable to take over the instance's configuration"));
     KillPoint("adopt.configuration");
-    ASSIGN_OR_RETURN(datastore::ServerControl* const server,
-                     Require(datastore.server(), "server_control", datastore));
-    RETURN_IF_ERROR(server->AdoptData(ctx, volume.generation(*current))
-                        .Wrap("unable to take over the instance's data"));
-    KillPoint("adopt.data");
+    if (!same_user) RETURN_IF_ERROR(AdoptData(ctx, context, *record, volume.generation(*current)));
   }
   if (record->agent_user == context.agent_user && record->version == datastore.info().version)
     return Ok();

@@ -1,4 +1,6 @@
 // The files of a new instance, and starts of the server that end with a running one.
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <set>
 
@@ -58,9 +60,11 @@ Status Configurations::RenderAgain() {
   ASSIGN_OR_RETURN(datastore::ConfigurationLayers* const layers, Layers());
   for (const std::uint64_t number : std::set{state->proven(), state->selected()}) {
     if (number == 0) continue;
-    ASSIGN_OR_RETURN(internal::StoredRevision stored, store_.Revision(number));
-    ASSIGN_OR_RETURN(const datastore::RenderedSet files, layers->Render(SetOf(stored), number));
+    ASSIGN_OR_RETURN(const internal::StoredRevision before, store_.Revision(number));
+    ASSIGN_OR_RETURN(const datastore::RenderedSet files, layers->Render(SetOf(before), number));
+    internal::StoredRevision stored = before;
     SetFiles(files, stored);
+    if (google::protobuf::util::MessageDifferencer::Equals(stored, before)) continue;
     RETURN_IF_ERROR(store_.SetRevision(stored));
     RETURN_IF_ERROR(datastore::WriteSet(context_.volume, number, files));
     if (number == state->selected()) RETURN_IF_ERROR(datastore::SelectSet(context_.volume, files));

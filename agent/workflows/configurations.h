@@ -55,8 +55,9 @@ class Configurations {
   };
   // Writes and selects revision 1 of a new instance.
   Status Begin(const OpContext& ctx, const Beginning& beginning);
-  // The files of an instance that an agent with other settings or another user had: where things
-  // lie and who may log in stands in them. Nothing known of them is fine. Idempotent.
+  // Where things lie and who may log in stands in the files: writes them anew when they are of an
+  // agent with other settings, in another mode or of another user. For a server that does not run.
+  // Nothing known of them is fine. Idempotent.
   Status RenderAgain();
   // Takes all of it away again: the files and what is known of them.
   Status Forget();

@@ -4,6 +4,8 @@
 
 #include "agent/os/files.h"
 #include "tests/e2e/agent_process.h"
+#include "tests/support/arguments.h"
+#include "tests/support/root_part.h"
 #include "tests/support/status_matchers.h"
 
 namespace dbagent::tests {
@@ -75,6 +77,46 @@ TEST_F(Adopt, ItsOwnInstanceIsTakenWithOrWithoutItsIdInTheSettings) {
   EXPECT_TRUE(agent_.BecomesHealthy());
   ASSERT_OK_AND_ASSIGN(const std::string now, os::ReadFile(record()));
   EXPECT_EQ(now, text);
+}
+
+// On a machine where agent and server are two users, so that both are others than before.
+TEST(AdoptOfDirectMode, TheInstanceGoesOnWithItsDataUsersAndNewAccounts) {
+  if (!TheArguments().separate) GTEST_SKIP() << "needs two OS users: --separate";
+  AgentProcess agent;
+  agent.direct = true;
+  RootPart::MakeAgentsDirectory(agent.volume_root);
+  agent.Start();
+  agent.PrepareWithApp({"shop"});
+  const std::string id = agent.Instance().id();
+  const auto stop = [&] {
+    v1::Operation operation;
+    ASSERT_TRUE(Call<v1::InstanceService>(agent, &v1::InstanceService::Stub::Stop,
+                                          v1::StopInstanceRequest(), operation)
+                    .ok());
+    agent.Finish(operation);
+    agent.Stop();
+  };
+  stop();
+  agent.direct = false;
+  agent.Start();
+  v1::Operation operation;
+  ASSERT_TRUE(Call<v1::InstanceService>(agent, &v1::InstanceService::Stub::Start,
+                                        v1::StartInstanceRequest(), operation)
+                  .ok());
+  ASSERT_EQ(agent.Finish(operation).state(), v1::SUCCEEDED) << operation.DebugString();
+  EXPECT_EQ(agent.Instance().id(), id);
+  EXPECT_EQ(agent.Instance().mode(), "separate");
+  v1::ListUsersResponse users;
+  ASSERT_TRUE(
+      Call<v1::UserService>(agent, &v1::UserService::Stub::List, v1::ListUsersRequest(), users)
+          .ok());
+  ASSERT_EQ(users.users_size(), 1);  // no account of either agent is among them
+  EXPECT_EQ(users.users(0).id().name(), "app");
+  v1::CreateBackupRequest backup;
+  backup.set_method(v1::BACKUP_METHOD_PHYSICAL);
+  ASSERT_TRUE(
+      Call<v1::BackupService>(agent, &v1::BackupService::Stub::Create, backup, operation).ok());
+  EXPECT_EQ(agent.Finish(operation).state(), v1::SUCCEEDED);
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ void AgentProcess::WriteSettings() {
   std::ofstream file(directory_ / "settings.yaml");
   file << "instance: {volume: " << volume().root().native()
        << ", runtime_directory: " << run_directory().native() << more_instance;
-  if (!root_directory_.empty()) {
+  if (separate()) {
     file << ", mode: separate, user: " << getpwuid(geteuid())->pw_name
          << ", server_user: " << RootPart::ServerUser()
          << ", helper: " << (root_directory_ / "helper.sock").native();
@@ -134,7 +134,7 @@ void AgentProcess::Reload() {
 
 void AgentProcess::Launch(const std::map<std::string, std::string>& environment) {
   WriteSettings();
-  if (!root_directory_.empty()) StartHelper();
+  if (separate()) StartHelper();
   const std::string program = DBAGENT_BINARY_DIR "/agent/dbagentd";
   const std::string settings = directory_ / "settings.yaml";
   const std::string log_path = directory_ / "log";

@@ -27,6 +27,7 @@ class AgentProcess {
 
   // Appended to the settings file, which names this user as admin.
   std::string more_settings;
+  bool direct = false;        // mode direct also with --separate; what it makes is then this user's
   std::string more_instance;  // more of section `instance`: `, id: x`
   std::string peers;          // of the local socket; default: this uid, admin
   std::string more_stores;    // `, {name: …}`
@@ -48,7 +49,7 @@ class AgentProcess {
   os::Path socket() const { return directory_ / "s"; }
   std::uint16_t port() const { return port_; }
   os::Path run_directory() const {
-    return root_directory_.empty() ? directory_ / "r" : root_directory_ / "run" / "main";
+    return separate() ? root_directory_ / "run" / "main" : directory_ / "r";
   }
   std::string log() const;
   os::Volume volume() const { return os::Volume(volume_root); }
@@ -74,6 +75,7 @@ class AgentProcess {
 
  private:
   void WriteSettings();
+  bool separate() const { return !root_directory_.empty() && !direct; }
   void StartHelper();
 
   TempDir directory_;

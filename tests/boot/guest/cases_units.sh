@@ -71,6 +71,37 @@ a_start_that_fails_says_why() {
   healthy
 }
 
+a_start_is_done_when_the_server_answers_whatever_its_unit_still_does() {
+  local began=$SECONDS
+  trap plain_unit EXIT
+  ctl instance stop
+  with_unit 'ExecStartPost=/bin/sleep 40'
+  ctl instance start
+  healthy
+  equal start-post "$(property $unit SubState)"
+  [ $((SECONDS - began)) -lt 35 ]
+  ctl instance stop
+  is_stopped
+  plain_unit
+  ctl instance start
+  healthy
+}
+
+a_server_whose_unit_does_not_stop_is_killed_when_the_time_is_over() {
+  local began=$SECONDS before
+  trap plain_unit EXIT
+  before=$(server_pid)
+  with_unit 'ExecStop=/bin/sleep 300'
+  ctl instance stop --stop-timeout 5
+  is_stopped
+  [ $((SECONDS - began)) -lt 60 ]
+  [ ! -e "/proc/$before" ]
+  plain_unit
+  ctl instance start
+  healthy
+  equal "$(recall fingerprint)" "$(fingerprint shop)"
+}
+
 settings_are_read_again_and_refused_as_a_whole_when_they_are_wrong() {
   local before
   before=$(pid_of dbagentd.service)

@@ -68,6 +68,14 @@ replaced_server() { local now; now=$(server_pid) && [ "$now" != "$1" ]; } # OLD-
 healthy() { equal HEALTHY "$(state)"; }
 detail() { ctl_says instance get | jq -r .detail; }
 
+# The server's unit with more lines in its section, until it is plain again or the machine boots.
+with_unit() { # LINE...
+  mkdir -p "/run/systemd/system/$unit.d"
+  printf '%s\n' '[Service]' "$@" >"/run/systemd/system/$unit.d/test.conf"
+  systemctl daemon-reload
+}
+plain_unit() { rm -rf "/run/systemd/system/$unit.d" && systemctl daemon-reload; }
+
 # Long operations: begun here, followed from outside.
 begin() { ctl_says --no-wait "$@" | jq -r .id; }
 operation() { ctl_says operation get "$1" | jq -r "$2"; } # ID FIELD
