@@ -56,7 +56,8 @@ class Hostile : public testing::Test {
     fields.insert(fields.end(), rest.begin(), rest.end());
     const UniqueFd connection = helper_.Connect();
     const Status sent = os::SendPacket(connection.get(), fields, descriptors);
-    return sent.ok() ? Answer(connection.get()) : sent.reason();
+    if (sent.ok()) return Answer(connection.get());
+    return sent.reason() == "HELPER_GONE" ? "closed" : sent.reason();  // before it was sent
   }
   std::string SendRaw(const std::string& bytes) const {
     const UniqueFd connection = helper_.Connect();
