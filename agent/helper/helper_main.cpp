@@ -38,7 +38,8 @@ Result<std::string> ReadTable(const os::Path& path) {
   if (stat(path.c_str(), &info) != 0) return os::ErrnoError("read", path, errno);
   if (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error(Code::kFailedPrecondition, "TABLE_INVALID",
-                 "unable to use the table '{}': others than root can write it", path.native());
+                 "unable to use the table '{}': others than root can write it", path.native())
+        .WithHint("remove it: the unit's ExecStartPre= writes it anew");
   }
   return os::ReadFile(path);
 }

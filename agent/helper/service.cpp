@@ -126,7 +126,8 @@ Result<std::unique_ptr<Service>> Service::Make(const os::HelperTable& table, std
   if (users.agent.uid == users.server.uid || users.agent.uid == 0 || users.server.uid == 0) {
     return Error(Code::kFailedPrecondition, "TABLE_INVALID",
                  "unable to keep '{}' and '{}' apart: two users are needed, neither of them root",
-                 table.agent_user, table.server_user);
+                 table.agent_user, table.server_user)
+        .WithHint("correct instance.user and instance.server_user in the agent's settings");
   }
   std::unique_ptr<Service> made(new Service(table, std::move(version), std::move(users)));
   made->main_ = made->MakeHost(made->table_.main, state / "main", false);
@@ -322,7 +323,8 @@ Status Service::EndTools() {
   for (const auto& [id, stop] : tools_) stop->RequestStop(StopReason::kCancelled);
   if (tools_changed_.wait_for(lock, kEndToolsBudget, [&] { return tools_.empty(); })) return Ok();
   return Error(Code::kInternal, "PROCESS_STAYS",
-               "unable to end the tools of an agent that is gone: {} are left", tools_.size());
+               "unable to end the tools of an agent that is gone: {} are left", tools_.size())
+      .WithHint("systemctl restart dbagent-helper ends all of them");
 }
 
 }  // namespace dbagent::helper

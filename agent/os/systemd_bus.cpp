@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 
 namespace dbagent::os {
 namespace {
@@ -47,7 +46,8 @@ Status Refused(const BusError& error, int result, std::string_view verb, const s
   if (error.raw.name != nullptr &&
       std::string_view(error.raw.name).starts_with("org.freedesktop.systemd1.")) {
     return Error(Code::kFailedPrecondition, "UNIT_REFUSED", "unable to {} unit '{}': {}", verb,
-                 unit, error.text(result));
+                 unit, error.text(result))
+        .WithHint(fmt::format("`systemctl status {}` and `systemctl list-jobs` tell more", unit));
   }
   return Unavailable(error.text(result));
 }
