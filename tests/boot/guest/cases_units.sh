@@ -87,6 +87,21 @@ a_start_is_done_when_the_server_answers_whatever_its_unit_still_does() {
   healthy
 }
 
+a_server_whose_unit_does_not_stop_is_killed_when_the_time_is_over() {
+  local began=$SECONDS before
+  trap plain_unit EXIT
+  before=$(server_pid)
+  with_unit 'ExecStop=/bin/sleep 300'
+  ctl instance stop --stop-timeout 5
+  is_stopped
+  [ $((SECONDS - began)) -ge 5 ]
+  [ $((SECONDS - began)) -lt 60 ]
+  [ ! -e "/proc/$before" ]
+  plain_unit
+  ctl instance start
+  healthy
+}
+
 settings_are_read_again_and_refused_as_a_whole_when_they_are_wrong() {
   local before
   before=$(pid_of dbagentd.service)
