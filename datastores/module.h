@@ -11,7 +11,7 @@ namespace dbagent::datastore {
 
 inline constexpr std::uint32_t kModuleMagic = 0x64626167;  // "dbag"
 inline constexpr std::uint32_t kContractVersion =
-    5;  // raised with every change of the contract's headers
+    6;  // raised with every change of the contract's headers
 
 // C++ types cross this border, so both sides must come from one build: release, compiler and the
 // options that change layouts.

@@ -96,9 +96,10 @@ Status Agent::OpenOperations() {
       workflows::Context{settings_, live_settings_, volume_, *host_, *datastore_, *operations_,
                          *monitor_, [this] { return OpenScratch(); }, parts_.server.os_user});
   configurations_ = std::make_unique<workflows::Configurations>(*context_);
+  RETURN_IF_ERROR(host_->TakeOver());
   RETURN_IF_ERROR(
       workflows::AdoptVolume(OpContext().WithBudget(kAdoptBudget), *context_, *configurations_));
-  RETURN_IF_ERROR(host_->TakeOver());
+  RETURN_IF_ERROR(host_->ResumeServer());
   databases_ = std::make_unique<workflows::Databases>(*context_);
   users_ = std::make_unique<workflows::Users>(*context_);
   ASSIGN_OR_RETURN(backup::KeyRing keys, backup::LoadKeyRing(settings_.encryption));

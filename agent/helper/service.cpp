@@ -14,6 +14,7 @@
 
 #include "agent/helper/audit.h"
 #include "agent/os/direct_host.h"
+#include "agent/os/server_record.h"
 
 namespace dbagent::helper {
 namespace {
@@ -156,8 +157,12 @@ std::unique_ptr<os::InstanceHost> Service::MakeHost(const os::HelperTable::Insta
 
 Status Service::FindServer() {
   if (!table_.unit.empty()) return Ok();
-  ASSIGN_OR_RETURN(const bool prepared, os::Exists(os::Volume(table_.main.volume).helper()));
-  return prepared ? main_->TakeOver() : Ok();
+  const os::Path record_path = os::Volume(table_.main.volume).helper() / os::kServerRecord;
+  ASSIGN_OR_RETURN(const std::optional<os::ServerRecord> record, os::ReadServerRecord(record_path));
+  ASSIGN_OR_RETURN(const std::string boot_id, os::BootId());
+  if (!record || record->boot_id != boot_id) return Ok();
+  RETURN_IF_ERROR(main_->TakeOver());
+  return main_->ResumeServer();
 }
 
 bool Service::IsAgent(int connection) const {
@@ -256,6 +261,7 @@ Status Service::DoPlain(const Request& request, std::uint64_t number, int connec
     RETURN_IF_ERROR(EndTools());
     return host.TakeOver();
   }
+  if (verb == "resume-server") return host.ResumeServer();
   return Error(Code::kUnimplemented, "VERB_UNKNOWN",
                "unable to do what was asked: instance {} has no verb '{}'", request.instance,
                verb.substr(0, 40));

@@ -30,7 +30,8 @@ class Service {
   bool IsAgent(int connection) const;
   // One request, to its end. Closes the connection.
   void Serve(UniqueFd connection);
-  // Of a helper that runs the server itself: finds it again, when there is one.
+  // Of a helper that runs the server itself: finds the one that it ran before it ended, or starts
+  // it again. After a boot that waits for the agent, which looks first at what the volume holds.
   Status FindServer();
 
  private:

@@ -23,7 +23,7 @@ std::optional<OsUser> ServerUser(const DirectHostOptions& options) {
 }
 
 Path RecordOf(const DirectHostOptions& options) {
-  return (options.separation ? options.volume.helper() : options.volume.agent()) / "server";
+  return (options.separation ? options.volume.helper() : options.volume.agent()) / kServerRecord;
 }
 
 Path LedgerOf(const DirectHostOptions& options) {
@@ -63,8 +63,9 @@ class DirectHost : public InstanceHost {
   ServerProcessState ServerState() override { return server_->State(); }
   Status TakeOver() override {
     RETURN_IF_ERROR(tools_.EndAll(Deadline::After(kTakeOverBudget)));
-    return server_->TakeOver();
+    return server_->Find();
   }
+  Status ResumeServer() override { return server_->Resume(); }
   Status Discard(Deadline deadline) override;
 
  private:
@@ -118,7 +119,7 @@ Status DirectHost::TakeOverRecord(const OsUser& agent) const {
   if (known) return Ok();
   const Result<std::optional<ServerRecord>> record = [&] {
     const ActAs as_agent(agent);
-    return ReadServerRecord(volume_.agent() / "server");
+    return ReadServerRecord(volume_.agent() / kServerRecord);
   }();
   RETURN_IF_ERROR(record.status());
   return WriteServerRecord(RecordOf(options_), {.should_run = *record && (*record)->should_run});

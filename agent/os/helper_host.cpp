@@ -181,6 +181,7 @@ class HelperHost : public InstanceHost {
     RETURN_IF_ERROR(own_tools_.EndAll(Deadline::After(kEndBudget)));
     return Do(kTakeOverBudget, {"take-over"}).status();
   }
+  Status ResumeServer() override { return Do(kStartBudget, {"resume-server"}).status(); }
   Status Discard(Deadline deadline) override {
     RETURN_IF_ERROR(own_tools_.EndAll(deadline));
     const auto span = deadline.Remaining(kRemoveBudget);

@@ -117,10 +117,11 @@ class InstanceHost {
   virtual Status StopServer(const OpContext& ctx) = 0;
   virtual ServerProcessState ServerState() = 0;
 
-  // Ends what an earlier life of the agent left running (tools of killed operations), finds the
-  // server again, and starts it when it should run and does not. Called once at start, before
-  // anything else.
+  // Ends what an earlier life of the agent left running (tools of killed operations) and finds the
+  // server again. Called once at start, before anything else.
   virtual Status TakeOver() = 0;
+  // After TakeOver: starts the server when it should run and does not.
+  virtual Status ResumeServer() = 0;
 
   // Of a transient host (direct_host.h), this one or an earlier one that is gone: ends what still
   // works on its volume, and removes volume and runtime directory. Nothing there is fine.

@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/base/result.h"
 #include "agent/os/files.h"
 
 namespace dbagent::os {
 
-// What should be and which process it is: the file `<volume>/agent/server`.
+// What should be and which process it is: a file of this name in the volume's directory of who runs
+// the server, `agent/` or `helper/`.
+inline constexpr std::string_view kServerRecord = "server";
 struct ServerRecord {
   bool should_run = false;
   pid_t pid = 0;  // 0: none

@@ -106,7 +106,7 @@ ServerProcessState ServerSupervisor::State() {
   return state;
 }
 
-Status ServerSupervisor::TakeOver() {
+Status ServerSupervisor::Find() {
   const std::lock_guard control(control_);
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(StartThread());
@@ -118,8 +118,14 @@ Status ServerSupervisor::TakeOver() {
     if (!record) should_run_ = true;
     return Save(found->pid);
   }
-  gave_up_ = should_run_;  // until Spawn has succeeded
-  return should_run_ ? Spawn() : Ok();
+  gave_up_ = should_run_;  // until it is started
+  return Ok();
+}
+
+Status ServerSupervisor::Resume() {
+  const std::lock_guard control(control_);
+  const std::lock_guard lock(mutex_);
+  return should_run_ && !process_ && !restart_at_ ? Spawn() : Ok();
 }
 
 Status ServerSupervisor::StartThread() {

@@ -20,7 +20,7 @@
 namespace dbagent::os {
 
 // Runs the server: starts it, watches it, restarts it when it ends on its own, stops it, finds it
-// again. Threads: any; Start, Stop and TakeOver wait for each other. Destroying it leaves the
+// again. Threads: any; all but State wait for each other. Destroying it leaves the
 // server running.
 class ServerSupervisor : public ServiceManager {
  public:
@@ -37,7 +37,8 @@ class ServerSupervisor : public ServiceManager {
   Status Start() override;
   Status Stop(const OpContext& ctx) override;
   ServerProcessState State() override;
-  Status TakeOver() override;
+  Status Find() override;
+  Status Resume() override;
 
  private:
   struct Process {
@@ -67,7 +68,7 @@ class ServerSupervisor : public ServiceManager {
 
   const Options options_;
 
-  std::mutex control_;  // one Start, Stop or TakeOver at a time; taken before mutex_
+  std::mutex control_;  // one of Start, Stop, Find, Resume at a time; taken before mutex_
   std::mutex mutex_;    // of all below
   std::condition_variable_any changed_;
   std::optional<Process> process_;

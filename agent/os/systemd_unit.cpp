@@ -41,7 +41,8 @@ class SystemdUnit : public ServiceManager {
   Status Start() override;
   Status Stop(const OpContext& ctx) override;
   ServerProcessState State() override;
-  Status TakeOver() override;
+  Status Find() override { return Ok(); }  // systemd knows it
+  Status Resume() override;
 
  private:
   Result<UnitFacts> Look() {
@@ -55,7 +56,7 @@ class SystemdUnit : public ServiceManager {
 
   const SystemdUnitOptions options_;
   const std::string& unit_ = options_.unit;
-  std::mutex control_;  // one Start, Stop or TakeOver at a time; taken before bus_mutex_
+  std::mutex control_;  // one of Start, Stop, Resume at a time; taken before bus_mutex_
   std::mutex bus_mutex_;
   SystemdBus bus_;
 };
@@ -94,7 +95,7 @@ Status SystemdUnit::AwaitProcess() {
           .WithHint(fmt::format("`systemctl status {}` names the condition", unit_));
     }
     if (deadline.expired()) {
-      return Error(Code::kDeadlineExceeded, "UNIT_HANGS",
+      return Error(Code::kUnavailable, "UNIT_HANGS",
                    "unable to start unit '{}': it has no process after {} s (it is {}, {})", unit_,
                    std::chrono::duration_cast<seconds>(kStartBudget).count(), facts.active_state,
                    facts.sub_state)
@@ -166,7 +167,7 @@ ServerProcessState SystemdUnit::State() {
 
 // The machine's boot has started what should run; what did not begin then, or was killed since, is
 // begun here.
-Status SystemdUnit::TakeOver() {
+Status SystemdUnit::Resume() {
   const std::lock_guard control(control_);
   ASSIGN_OR_RETURN(const std::optional<ServerRecord> record, ReadServerRecord(options_.record));
   if (!record || !record->should_run) {

@@ -55,8 +55,11 @@ Status AdoptVolume(const OpContext& ctx, const Context& context, Configurations&
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, volume.CurrentNumber());
   // a server that runs is one that this agent's earlier life left
   if (current && context.host.ServerState().process != os::ServerProcess::kRunning) {
+    const auto note = [](const std::string& text) {
+      telemetry::LogWarning("instance.adopting", text, {});
+    };
     RETURN_IF_ERROR(
-        configurations.RenderAgain().Wrap("unable to take over the instance's configuration"));
+        configurations.RenderAgain(note).Wrap("unable to take over the instance's configuration"));
     KillPoint("adopt.configuration");
     if (!same_user) RETURN_IF_ERROR(AdoptData(ctx, context, *record, volume.generation(*current)));
   }

@@ -53,7 +53,7 @@ Status Configurations::Begin(const OpContext& ctx, const Beginning& beginning) {
   return store_.SetState(state);
 }
 
-Status Configurations::RenderAgain() {
+Status Configurations::RenderAgain(const std::function<void(std::string)>& note) {
   const Result<internal::ConfigurationState> state = store_.State();
   if (state.status().reason() == "CONFIGURATION_MISSING") return Ok();
   RETURN_IF_ERROR(state.status());
@@ -65,6 +65,7 @@ Status Configurations::RenderAgain() {
     internal::StoredRevision stored = before;
     SetFiles(files, stored);
     if (google::protobuf::util::MessageDifferencer::Equals(stored, before)) continue;
+    if (number == state->selected()) RETURN_IF_ERROR(KeepEdits(before, "was edited", note));
     RETURN_IF_ERROR(store_.SetRevision(stored));
     RETURN_IF_ERROR(datastore::WriteSet(context_.volume, number, files));
     if (number == state->selected()) RETURN_IF_ERROR(datastore::SelectSet(context_.volume, files));
@@ -140,10 +141,11 @@ Status Configurations::StartServer(const OpContext& ctx,
   const Result<internal::ConfigurationState> state = store_.State();
   if (state.status().reason() == "CONFIGURATION_MISSING") return server->Start(ctx);
   if (!state.ok()) return state.status();
+  const std::string life = ServerLife();
+  if (life.empty()) RETURN_IF_ERROR(RenderAgain(note));
   ASSIGN_OR_RETURN(const internal::StoredRevision selected, store_.Revision(state->selected()));
   bool edited = false;
   RETURN_IF_ERROR(RepairFiles(selected, edited, note));
-  const std::string life = ServerLife();
   const Status started = server->Start(ctx);
   if (started.ok()) {
     if (!life.empty() && life == ServerLife()) return Ok();  // it ran already
@@ -158,6 +160,21 @@ Status Configurations::StartServer(const OpContext& ctx,
   return StartOnProven(ctx.ForCleanup(kStartBudget), *state, edited, started, note);
 }
 
+// Of files that are about to be written over.
+Status Configurations::KeepEdits(const internal::StoredRevision& selected, std::string_view why,
+                                 const std::function<void(std::string)>& note) {
+  const std::uint64_t number = selected.revision().number();
+  for (const datastore::ChangedFile& file :
+       datastore::ChangedFiles(context_.volume, number, FilesOf(selected))) {
+    if (!file.found) continue;
+    ASSIGN_OR_RETURN(const os::Path kept,
+                     store_.KeepEdited(number, file.path.filename(), *file.found));
+    note(fmt::format("'{}' {}; the edited text is kept as '{}'", file.path.native(), why,
+                     kept.native()));
+  }
+  return Ok();
+}
+
 // First on the selected revision without what was edited, then on the proven one.
 Status Configurations::StartOnProven(const OpContext& ctx,
                                      const internal::ConfigurationState& state, bool edited,
@@ -170,16 +187,7 @@ Status Configurations::StartOnProven(const OpContext& ctx,
     candidates.push_back(state.proven());
   if (edited) {
     ASSIGN_OR_RETURN(const internal::StoredRevision selected, store_.Revision(state.selected()));
-    for (const datastore::ChangedFile& file :
-         datastore::ChangedFiles(context_.volume, state.selected(), FilesOf(selected))) {
-      if (!file.found) continue;
-      ASSIGN_OR_RETURN(const os::Path kept,
-                       store_.KeepEdited(state.selected(), file.path.filename(), *file.found));
-      note(
-          fmt::format("'{}' was edited and the server did not start with it; the edited text is "
-                      "kept as '{}'",
-                      file.path.native(), kept.native()));
-    }
+    RETURN_IF_ERROR(KeepEdits(selected, "was edited and the server did not start with it", note));
   }
   for (const std::uint64_t number : candidates) {
     RETURN_IF_ERROR(server->Stop(ctx.WithBudget(kStopBudget)));

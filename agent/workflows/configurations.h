@@ -57,8 +57,8 @@ class Configurations {
   Status Begin(const OpContext& ctx, const Beginning& beginning);
   // Where things lie and who may log in stands in the files: writes them anew when they are of an
   // agent with other settings, in another mode or of another user. For a server that does not run.
-  // Nothing known of them is fine. Idempotent.
-  Status RenderAgain();
+  // Nothing known of them is fine. Idempotent. `note` is told where edited text is kept.
+  Status RenderAgain(const std::function<void(std::string)>& note);
   // Takes all of it away again: the files and what is known of them.
   Status Forget();
   // Starts the server on the selected revision; when it does not come up, on the proven one. OK
@@ -134,6 +134,8 @@ class Configurations {
   Status Select(std::uint64_t number);
   Status RepairFiles(const internal::StoredRevision& selected, bool& edited,
                      const std::function<void(std::string)>& note);
+  Status KeepEdits(const internal::StoredRevision& selected, std::string_view why,
+                   const std::function<void(std::string)>& note);
   Status StartOnProven(const OpContext& ctx, const internal::ConfigurationState& state, bool edited,
                        const Status& failure, const std::function<void(std::string)>& note);
   Status MarkProven();

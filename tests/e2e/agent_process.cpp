@@ -111,7 +111,8 @@ void AgentProcess::WriteSettings() {
   }
   file << "}\n"
        << "datastore:\n  driver: " << traits.kind
-       << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n";
+       << "\n  module_directory: " << module_directory.native() << "\n  port: " << port_ << "\n"
+       << more_datastore;
   if (!traits.programs.empty()) file << "  programs: " << traits.programs.native() << "\n";
   file << "local: {socket: " << socket().native() << ", peers: [" << peers << "]}\n"
        << "stores: [{name: local, kind: file, path: " << store_directory.native() << "}"

@@ -30,7 +30,8 @@ class AgentProcess {
   bool direct = false;        // mode direct also with --separate; what it makes is then this user's
   std::string more_instance;  // more of section `instance`: `, id: x`
   std::string peers;          // of the local socket; default: this uid, admin
-  std::string more_stores;    // `, {name: …}`
+  std::string more_datastore;  // lines of section `datastore`
+  std::string more_stores;     // `, {name: …}`
   os::Path volume_root, store_directory, module_directory;
 
   void Launch(const std::map<std::string, std::string>& environment = {});

@@ -294,6 +294,27 @@ TEST_F(Configurations, WhatWaitsForARestartIsInForceAfterIt) {
   ExpectTruth();
 }
 
+// Whether somebody listens there, on the server's port.
+bool Listens(std::uint16_t port, std::uint32_t ip) {
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(ip);
+  return connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+TEST_F(Configurations, SettingsOfTheAgentCountFromTheServersNextStart) {
+  const std::uint32_t another = INADDR_LOOPBACK + 1;
+  agent_.Stop();
+  agent_.more_datastore = "  bind_addresses: [127.0.0.2]\n";
+  agent_.Start();
+  EXPECT_FALSE(Listens(agent_.port(), another));  // it runs, and nothing is changed under it
+  EXPECT_EQ(RunInstance(&v1::InstanceService::Stub::Restart).state(), v1::SUCCEEDED);
+  EXPECT_TRUE(Listens(agent_.port(), another));
+  EXPECT_FALSE(Listens(agent_.port(), INADDR_LOOPBACK));
+}
+
 TEST_F(Configurations, AStartThatFailsGoesBackByItself) {
   if (Deadly().empty()) {
     std::printf(

@@ -192,6 +192,37 @@ TEST_F(Helper, RunsTheServerItselfAndFindsItAgain) {
   EXPECT_FALSE(host_->ServerState().should_run);
 }
 
+TEST_F(Helper, StartsAServerAgainThatEndedWithItButAfterABootTheAgentIsFirst) {
+  Start();
+  const AsUser agent(kAgentUser);
+  ASSERT_OK_AND_ASSIGN(const os::Generation made, host_->MakeGeneration());
+  ASSERT_OK(host_->SwitchGeneration(made.number));
+  ASSERT_OK(host_->StartServer());
+  const auto restart_both = [&](const auto& meanwhile) {
+    const pid_t before = host_->ServerState().pid;
+    helper_.Kill();
+    const AsUser root("root");
+    kill(before, SIGKILL);
+    EXPECT_TRUE(IsGoneSoon(before));
+    meanwhile();
+    helper_.Start();
+  };
+  restart_both([] {});
+  EXPECT_EQ(host_->ServerState().process, os::ServerProcess::kRunning);
+  restart_both([&] {
+    const os::Path path = os::Volume(helper_.table.main.volume).helper() / os::kServerRecord;
+    ASSERT_OK_AND_ASSIGN(std::optional<os::ServerRecord> record, os::ReadServerRecord(path));
+    record->boot_id = "another";
+    ASSERT_OK(os::WriteServerRecord(path, *record));
+  });
+  EXPECT_NE(host_->ServerState().process, os::ServerProcess::kRunning);
+  ASSERT_OK(host_->TakeOver());
+  EXPECT_NE(host_->ServerState().process, os::ServerProcess::kRunning);
+  ASSERT_OK(host_->ResumeServer());
+  EXPECT_EQ(host_->ServerState().process, os::ServerProcess::kRunning);
+  ASSERT_OK(host_->StopServer(Soon()));
+}
+
 TEST_F(Helper, KillsAServerThatDoesNotStopInTime) {
   helper_.table.main.table.server.command =
       Script("server", "trap '' TERM; while :; do sleep 0.05; done");

@@ -184,6 +184,7 @@ TEST_F(ServerSupervision, DoesNotRestartWhatIsStoppedDuringAPause) {
   const std::uint32_t restarts = host_->ServerState().restarts;
   EXPECT_EQ(host_->ServerState().process, ServerProcess::kStopped);
   ASSERT_OK(host_->TakeOver());
+  ASSERT_OK(host_->ResumeServer());
   EXPECT_EQ(host_->ServerState().restarts, restarts);
 }
 
@@ -200,7 +201,7 @@ TEST_F(ServerSupervision, FindsTheServerAgainAfterARestart) {
   EXPECT_NE(events_.WaitFor("server.restarted"), "");
 }
 
-TEST_F(ServerSupervision, TakeOverStartsAServerThatShouldRun) {
+TEST_F(ServerSupervision, StartsAServerThatShouldRunAfterItHasLookedForIt) {
   Use(kServer);
   NewHost();
   ASSERT_OK(host_->StartServer());
@@ -210,12 +211,26 @@ TEST_F(ServerSupervision, TakeOverStartsAServerThatShouldRun) {
   ASSERT_TRUE(tests::IsGoneSoon(pid));
   NewHost();
   ASSERT_OK(host_->TakeOver());
+  EXPECT_EQ(host_->ServerState().process, ServerProcess::kCrashed);
+  ASSERT_OK(host_->ResumeServer());
   EXPECT_NE(Pid(), 0);
   EXPECT_NE(Pid(), pid);
   ASSERT_OK(host_->StopServer(OpContext()));
   NewHost();
   ASSERT_OK(host_->TakeOver());
+  ASSERT_OK(host_->ResumeServer());
   EXPECT_EQ(Pid(), 0);
+}
+
+TEST_F(ServerSupervision, AServerThatWasFoundIsNotStartedTwice) {
+  Use(kServer);
+  NewHost();
+  ASSERT_OK(host_->StartServer());
+  const pid_t pid = Pid();
+  NewHost();
+  ASSERT_OK(host_->TakeOver());
+  ASSERT_OK(host_->ResumeServer());
+  EXPECT_EQ(Pid(), pid);
 }
 
 TEST_F(ServerSupervision, AdoptsTheServerThatThePidFileNames) {

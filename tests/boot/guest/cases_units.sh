@@ -87,6 +87,23 @@ a_start_is_done_when_the_server_answers_whatever_its_unit_still_does() {
   healthy
 }
 
+a_unit_that_hangs_at_its_start_is_told_and_can_be_stopped() {
+  local began=$SECONDS
+  trap plain_unit EXIT
+  ctl instance stop
+  with_unit 'ExecStartPre=/bin/sleep 600'
+  refused "UNIT_HANGS.*has no process after 120 s \(it is activating, start-pre\)" ctl instance start
+  [ $((SECONDS - began)) -lt 160 ] # once: it is not the configuration's fault
+  say "$(state): $(detail)"
+  not healthy
+  ctl instance stop
+  is_stopped
+  equal inactive "$(property $unit ActiveState)"
+  plain_unit
+  ctl instance start
+  healthy
+}
+
 a_server_whose_unit_does_not_stop_is_killed_when_the_time_is_over() {
   local began=$SECONDS before
   trap plain_unit EXIT
