@@ -63,7 +63,7 @@ Status ChunkWriter::StartFrame(const OpContext& ctx) {
   ASSIGN_OR_RETURN(current_->share,
                    pipeline_.budget().Take(
                        ctx, kFrameBytes + stream::FrameCompressor::LargestOutput(kFrameBytes)));
-  current_->bytes = stream::Buffer(kFrameBytes);
+  current_->bytes = pipeline_.frames().Take();
   return Ok();
 }
 
@@ -112,6 +112,7 @@ void ChunkWriter::Compress(Frame& frame, std::uint64_t number) {
   thread_local stream::FrameCompressor compressor;
   if (stop_->token().stop_requested()) return;
   Result<stream::Buffer> compressed = compressor.Compress(frame.bytes.bytes(), pipeline_.Level());
+  pipeline_.frames().Give(std::move(frame.bytes));
   if (!compressed.ok()) return Fail(std::move(compressed).status());
   frame.bytes = *std::move(compressed);
   frame.share.Shrink(frame.bytes.size());

@@ -27,6 +27,7 @@ Pipeline::Pipeline(storage::ObjectStore& store, stream::BufferBudget& budget, Ra
       budget_(budget),
       rate_(rate),
       options_(options),
+      frame_buffers_(kFrameBytes, options.compress_threads + 1),
       level_(options.level),
       compress_("compress", options.compress_threads, options.polite),
       upload_("upload", options.uploads, options.polite) {

@@ -10,6 +10,7 @@
 #include "agent/os/priority.h"
 #include "agent/storage/object_store.h"
 #include "agent/stream/buffer_budget.h"
+#include "agent/stream/buffer_pool.h"
 #include "agent/stream/stage.h"
 
 namespace dbagent::backup {
@@ -34,6 +35,7 @@ class Pipeline {
   storage::ObjectStore& store() { return store_; }
   stream::BufferBudget& budget() { return budget_; }
   RateLimit& rate() { return rate_; }
+  stream::BufferPool& frames() { return frame_buffers_; }  // of kFrameBytes, for source bytes
   stream::Stage& compress() { return compress_; }
   stream::Stage& upload() { return upload_; }
 
@@ -57,6 +59,7 @@ class Pipeline {
   RateLimit& rate_;
   const PipelineOptions options_;
   std::optional<os::SessionYield> yield_;  // of a polite one
+  stream::BufferPool frame_buffers_;
   const SteadyTime begun_ = std::chrono::steady_clock::now();
   stream::StageAccount source_{"source", 1};
   std::atomic<std::int64_t> waited_for_room_ = 0, waited_for_rate_ = 0;  // nanoseconds

@@ -100,7 +100,7 @@ Status SystemdUnit::AwaitProcess() {
                    std::chrono::duration_cast<seconds>(kStartBudget).count(), facts.active_state,
                    facts.sub_state)
           .WithHint(fmt::format("`systemctl list-jobs` and `systemctl status {}` tell what it "
-                                "waits for",
+                                "waits for; `dbagentctl instance stop` gives it up",
                                 unit_));
     }
     Pause(OpContext(), kLookPause);

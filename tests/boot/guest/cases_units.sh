@@ -92,13 +92,13 @@ a_unit_that_hangs_at_its_start_is_told_and_can_be_stopped() {
   trap plain_unit EXIT
   ctl instance stop
   with_unit 'ExecStartPre=/bin/sleep 600'
-  refused "UNIT_HANGS.*has no process after 120 s \(it is activating, start-pre\)" ctl instance start
+  refused "has no process after 120 s \(it is activating, start-pre\)" ctl instance start
   [ $((SECONDS - began)) -lt 160 ] # once: it is not the configuration's fault
   say "$(state): $(detail)"
   not healthy
   ctl instance stop
   is_stopped
-  equal inactive "$(property $unit ActiveState)"
+  [[ "$(property $unit ActiveState)" =~ ^(inactive|failed)$ ]] # its ExecStartPre= was killed
   plain_unit
   ctl instance start
   healthy
