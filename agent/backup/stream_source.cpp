@@ -1,6 +1,7 @@
 #include "agent/backup/stream_source.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/backup/layout.h"
 #include "agent/base/kill_point.h"
@@ -32,7 +33,7 @@ class StreamSource::Pieces : public stream::Sink {
 
   Status Write(const OpContext& ctx, Bytes data) override {
     while (!data.empty()) {
-      if (piece_.capacity() == 0) piece_ = stream::Buffer(kPieceBytes);
+      if (piece_.capacity() == 0) piece_ = owner_.pool_.Take();
       const Bytes part = data.first(std::min(piece_.room(), data.size()));
       piece_.Append(part);
       data = data.subspan(part.size());
@@ -67,6 +68,7 @@ StreamSource::StreamSource(const OpContext& ctx, ReadFlow& flow, const What& wha
       cipher_(what.backup.cipher
                   ? std::optional(what.backup.cipher->ForStream(what.stream.attempt()))
                   : std::nullopt),
+      pool_(kPieceBytes, ReadFlow::kThreads),
       cursor_(repository_, what.backup.manifest.id(), what.stream) {
   for (unsigned i = 0; i < ReadFlow::kThreads; ++i) threads_.emplace_back([this] { Work(); });
 }
@@ -119,9 +121,9 @@ std::shared_ptr<StreamSource::Slot> StreamSource::TakeNext(ChunkReader& reader) 
 
 // False at the end of the stream.
 Result<bool> StreamSource::NextPiece(const OpContext& ctx) {
-  std::unique_lock lock(mutex_);
-  piece_ = stream::Buffer();
+  if (piece_.capacity() > 0) pool_.Give(std::exchange(piece_, stream::Buffer()));
   at_ = 0;
+  std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, ctx.stop(), [this] {
       return slots_.empty()

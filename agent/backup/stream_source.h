@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/backup/chunk_reader.h"
-#include "agent/stream/buffer.h"
+#include "agent/stream/buffer_pool.h"
 
 namespace dbagent::backup {
 
@@ -44,6 +44,7 @@ class StreamSource : public stream::Source {
   const std::string folder_;
   const std::optional<StreamCipher> cipher_;
 
+  stream::BufferPool pool_;  // of pieces
   std::mutex order_mutex_;  // who holds it takes the next chunk, and the memory for it
   ChunkCursor cursor_;
   bool taken_all_ = false;

@@ -55,15 +55,17 @@ TEST_F(Speed, Physical) {
   // restore: of the last encrypted one
   const std::string id = Newest().id();
   const std::string unpack = TheTraits().kind == "postgresql" ? "tar -x -C " : "mbstream -x -C ";
+  const std::string name = "zstd -dc | " + unpack.substr(0, unpack.find(' ')) + " -x; sync -f";
+  const auto plainly = [&] {
+    Shell("rm -rf " + Home("unpacked") + " && mkdir " + Home("unpacked") + " && zstd -q -dc " +
+          Home("plain.zst") + " | " + unpack + Home("unpacked") + " && sync -f " +
+          Home("unpacked"));
+  };
   Compare(
-      "physical, encrypted: restore",
-      [&] { Shell(Ctl("backup restore --replace-everything " + id)); },
-      "zstd -dc | " + unpack.substr(0, unpack.find(' ')) + " -x; sync -f",
-      [&] {
-        Shell("rm -rf " + Home("unpacked") + " && mkdir " + Home("unpacked") + " && zstd -q -dc " +
-              Home("plain.zst") + " | " + unpack + Home("unpacked") + " && sync -f " +
-              Home("unpacked"));
-      });
+      "physical, encrypted: restore of the files", [&] { Unpack(id); }, name, plainly,
+      [&] { AwaitRestored(); });
+  Compare(
+      "physical, encrypted: restore, new server runs", [&] { Restore(id); }, name, plainly);
   DeleteAll();
 
   // what encryption costs

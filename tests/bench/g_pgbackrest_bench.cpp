@@ -48,15 +48,17 @@ TEST_F(PgBackRest, ToTheSameDisk) {
       "physical, encrypted: backup", [&] { Backup("--physical"); }, "pgbackrest; sync -f",
       [&] { Shell(Rest("backup --type=full") + " && sync -f " + Home("rest")); });
   const std::string id = Newest().id();
+  const auto theirs = [&] {
+    Shell("rm -rf " + Home("restored") + " && mkdir -m 0700 " + Home("restored") + " && " +
+          Rest("restore --type=none --pg1-path=" + Home("restored")) + " && sync -f " +
+          Home("restored"));
+  };
+  const std::string name = "pgbackrest restore; sync -f";
   Compare(
-      "physical, encrypted: restore",
-      [&] { Shell(Ctl("backup restore --replace-everything " + id)); },
-      "pgbackrest restore; sync -f",
-      [&] {
-        Shell("rm -rf " + Home("restored") + " && mkdir -m 0700 " + Home("restored") + " && " +
-              Rest("restore --type=none --pg1-path=" + Home("restored")) + " && sync -f " +
-              Home("restored"));
-      });
+      "physical, encrypted: restore of the files", [&] { Unpack(id); }, name, theirs,
+      [&] { AwaitRestored(); });
+  Compare(
+      "physical, encrypted: restore, new server runs", [&] { Restore(id); }, name, theirs);
 }
 
 TEST_F(PgBackRest, ToTheSameS3) {

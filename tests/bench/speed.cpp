@@ -15,13 +15,14 @@ int Pairs() {
 }
 
 void Compare(const std::string& what, const std::function<void()>& ours, const std::string& name,
-             const std::function<void()>& beside) {
+             const std::function<void()>& beside, const std::function<void()>& after) {
   Samples our_times, their_times;
   std::vector<double> ratios;
   for (int i = 0; i < Pairs(); ++i) {
     Samples ours_now, theirs_now;
     if (i % 2 == 0) theirs_now.Time(beside);
     ours_now.Time(ours);
+    after();
     if (i % 2 != 0) theirs_now.Time(beside);
     ratios.push_back(ours_now.Median() / theirs_now.Median());
     our_times.Merge(ours_now);
@@ -71,6 +72,23 @@ void Speed::AddObjectStores(const std::string& url, const std::string& ca_file) 
 std::string Speed::Ctl(const std::string& arguments) {
   return DBAGENT_BINARY_DIR "/agent/dbagentctl --socket " + agent_.socket().native() + " " +
          arguments + " >/dev/null 2>&1";
+}
+
+void Speed::Unpack(const std::string& backup_id) {
+  v1::RestoreBackupRequest request;
+  request.set_backup_id(backup_id);
+  request.set_replace_everything(true);
+  const Outcome outcome =
+      Call<v1::BackupService>(agent_, &v1::BackupService::Stub::Restore, request, restoring_);
+  if (!outcome.ok()) throw std::runtime_error(outcome.status.error_message());
+  grpc::ClientContext context;
+  v1::WatchOperationRequest watch;
+  watch.set_id(restoring_.id());
+  const auto stream = v1::OperationService::NewStub(agent_.channel())->Watch(&context, watch);
+  while (stream->Read(&restoring_) && restoring_.progress().step() != "switch") {
+  }
+  context.TryCancel();
+  if (restoring_.progress().step() != "switch") throw std::runtime_error("it does not restore");
 }
 
 void Speed::DeleteAll() {

@@ -12,8 +12,10 @@ namespace dbagent::tests {
 int Pairs();
 
 // The two sides in turn, and then the ratio of each pair: noise of the machine hits both.
-void Compare(const std::string& what, const std::function<void()>& ours, const std::string& name,
-             const std::function<void()>& beside);
+// `after` each of ours is not in its time.
+void Compare(
+    const std::string& what, const std::function<void()>& ours, const std::string& name,
+    const std::function<void()>& beside, const std::function<void()>& after = [] {});
 
 // An agent of its own whose server holds something large, and what is asked of it by its command
 // line.
@@ -27,11 +29,22 @@ class Speed : public testing::Test {
   void AddObjectStores(const std::string& url, const std::string& ca_file = "");
   std::string Ctl(const std::string& arguments);
   void Backup(const std::string& arguments) { Shell(Ctl("backup create " + arguments)); }
+  // Begins to restore the server and returns when all files of it are written, checked and on the
+  // disk; what is left is to stop it, switch and start it.
+  void Unpack(const std::string& backup_id);
+  void AwaitRestored() { agent_.Finish(restoring_); }
+  void Restore(const std::string& backup_id) {
+    Unpack(backup_id);
+    AwaitRestored();
+  }
   void DeleteAll();
   v1::Backup Newest();
   std::string Home(const std::string& name) { return (agent_.home() / name).native(); }
 
   AgentProcess agent_;
+
+ private:
+  v1::Operation restoring_;
 };
 
 }  // namespace dbagent::tests
