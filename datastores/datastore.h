@@ -443,10 +443,13 @@ class PhysicalBackup {
 
   // Writes nothing outside the generation, whatever the archive holds: ARCHIVE_REFUSED,
   // ARCHIVE_CORRUPT (DATA_LOSS). A failed call leaves files, which the caller removes.
-  // Configuration that lies in the archive is not used.
+  // Configuration that lies in the archive is not used. A call that was cut off, by the agent's or
+  // the machine's end, may be made again: it goes on near where it was, and reads no more of the
+  // source than that (Source::Skip).
   virtual Status Unpack(const OpContext& ctx, const UnpackSpec& spec, stream::Source& source) = 0;
   // Makes of it what the installed server starts on: log applied, paths of this generation, the
-  // agent's account. No server runs on the generation, before or after. VERSION_UNSUPPORTED (a
+  // agent's account. No server runs on the generation, before or after. Once it was called, nothing
+  // more can be unpacked there. VERSION_UNSUPPORTED (a
   // backup of a server that the installed one cannot continue).
   virtual Status Complete(const OpContext& ctx, const UnpackSpec& spec) = 0;
   // After the server on the new generation answered: recovery has ended, it takes writes, every

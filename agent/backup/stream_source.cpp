@@ -69,9 +69,7 @@ StreamSource::StreamSource(const OpContext& ctx, ReadFlow& flow, const What& wha
                   ? std::optional(what.backup.cipher->ForStream(what.stream.attempt()))
                   : std::nullopt),
       pool_(kPieceBytes, ReadFlow::kThreads),
-      cursor_(repository_, what.backup.manifest.id(), what.stream) {
-  for (unsigned i = 0; i < ReadFlow::kThreads; ++i) threads_.emplace_back([this] { Work(); });
-}
+      cursor_(repository_, what.backup.manifest.id(), what.stream) {}
 
 StreamSource::~StreamSource() {
   stop_->RequestStop(StopReason::kCancelled);
@@ -97,7 +95,10 @@ std::shared_ptr<StreamSource::Slot> StreamSource::TakeNext(ChunkReader& reader) 
   if (taken_all_) return nullptr;
   const auto slot = std::make_shared<Slot>();
   const Status taken = [&]() -> Status {
-    ASSIGN_OR_RETURN(std::optional<PlacedChunk> next, cursor_.Next(ctx_));
+    std::optional<PlacedChunk> next = std::exchange(first_, std::nullopt);
+    if (!next) {
+      ASSIGN_OR_RETURN(next, cursor_.Next(ctx_));
+    }
     taken_all_ = !next;
     if (!next) return Ok();
     slot->chunk = *std::move(next);
@@ -145,7 +146,19 @@ Result<bool> StreamSource::NextPiece(const OpContext& ctx) {
   }
 }
 
+Status StreamSource::Skip(const OpContext& ctx, std::uint64_t bytes) {
+  while (bytes > 0) {
+    ASSIGN_OR_RETURN(first_, cursor_.Next(ctx));
+    if (!first_ || first_->chunk.source_bytes() > bytes) break;
+    bytes -= first_->chunk.source_bytes();
+    ctx.AddBytes(first_->chunk.source_bytes());
+    first_.reset();
+  }
+  return Source::Skip(ctx, bytes);
+}
+
 Result<std::size_t> StreamSource::Read(const OpContext& ctx, std::span<std::byte> buffer) {
+  while (threads_.size() < ReadFlow::kThreads) threads_.emplace_back([this] { Work(); });
   if (at_ == piece_.size()) {
     const SteadyTime asked = std::chrono::steady_clock::now();
     flow_.target().Worked(asked - given_);

@@ -28,6 +28,8 @@ class StreamSource : public stream::Source {
   ~StreamSource() override;
 
   Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) override;
+  // Chunks that are left out as a whole are not fetched. Before the first Read.
+  Status Skip(const OpContext& ctx, std::uint64_t bytes) override;
 
  private:
   struct Slot;  // a chunk on its way
@@ -45,8 +47,9 @@ class StreamSource : public stream::Source {
   const std::optional<StreamCipher> cipher_;
 
   stream::BufferPool pool_;  // of pieces
-  std::mutex order_mutex_;  // who holds it takes the next chunk, and the memory for it
+  std::mutex order_mutex_;   // who holds it takes the next chunk, and the memory for it
   ChunkCursor cursor_;
+  std::optional<PlacedChunk> first_;  // taken by Skip
   bool taken_all_ = false;
 
   std::mutex mutex_;

@@ -9,6 +9,7 @@
 #include "agent/base/secret.h"
 #include "agent/base/unique_fd.h"
 #include "agent/ctl/session.h"
+#include "agent/ctl/store_options.h"
 #include "dbagent/v1/key.grpc.pb.h"
 
 namespace dbagent::ctl {
@@ -70,16 +71,16 @@ void AddKeyCommands(CLI::App& app, Session& session) {
       });
 
   auto ids = std::make_shared<std::vector<std::string>>();
-  auto store = std::make_shared<std::string>();
+  auto store = std::make_shared<StoreOptions>();
   CLI::App* rotate = keys->add_subcommand("rotate",
                                           "let the active key open the backups, and take the other "
                                           "keys from them; data is not touched");
   rotate->add_option("ID", *ids, "which backups; default: all of this instance");
-  rotate->add_option("--store", *store, "which store; default: the settings' default one");
+  AddStoreOptions(*rotate, *store);
   rotate->callback([&session, ids, store] {
     v1::RotateKeysRequest request;
     request.set_request_id(session.RequestId());
-    request.set_store(*store);
+    if (!session.Succeeded(SetStore(*store, request))) return;
     for (const std::string& id : *ids) request.add_backup_ids(id);
     v1::Operation operation;
     if (session.Call<v1::KeyService>(&v1::KeyService::Stub::Rotate, request, operation))

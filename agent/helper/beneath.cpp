@@ -58,10 +58,10 @@ Status WriteAt(int fd, const char* data, std::size_t length, std::int64_t offset
   return Ok();
 }
 
-Result<Beneath> Beneath::Open(const os::Path& root) {
+Result<Beneath> Beneath::Open(const os::Path& root, bool again) {
   UniqueFd fd(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return os::ErrnoError("open", root, errno);
-  return Beneath(std::move(fd), root);
+  return Beneath(std::move(fd), root, again);
 }
 
 // Debian 12's libc has no wrapper for it.
@@ -112,7 +112,14 @@ Status Beneath::MakeParents(const std::string& name) {
 Result<UniqueFd> Beneath::CreateFile(const std::string& name) {
   RETURN_IF_ERROR(CheckMemberName(name));
   RETURN_IF_ERROR(MakeParents(name));
-  return OpenBelow(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, kFileMode);
+  return OpenBelow(name, O_WRONLY | O_CREAT | (again_ ? O_TRUNC : O_EXCL) | O_NOFOLLOW, kFileMode);
+}
+
+Result<UniqueFd> Beneath::OpenFile(const std::string& name) {
+  if (!again_) return CreateFile(name);
+  RETURN_IF_ERROR(CheckMemberName(name));
+  RETURN_IF_ERROR(MakeParents(name));
+  return OpenBelow(name, O_WRONLY | O_CREAT | O_NOFOLLOW, kFileMode);
 }
 
 Status Beneath::RemoveFile(const std::string& name) {

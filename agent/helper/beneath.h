@@ -11,7 +11,8 @@
 // it, without symlinks (openat2(2), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS).
 //
 // Names are relative, `/`-separated. ARCHIVE_REFUSED (DATA_LOSS): a name that is empty, absolute,
-// holds `..`, a NUL, or leads out. Files are made 0600, directories 0700, none twice.
+// holds `..`, a NUL, or leads out. Files are made 0600, directories 0700, none
+// twice, unless somebody was here before and all is done `again`.
 // One thread at a time.
 namespace dbagent::helper {
 
@@ -23,24 +24,29 @@ Status WriteAt(int fd, const char* data, std::size_t length, std::int64_t offset
 
 class Beneath {
  public:
-  static Result<Beneath> Open(const os::Path& root);
+  static Result<Beneath> Open(const os::Path& root, bool again = false);
 
   // With the directories above it. A directory that is there is fine.
   Status MakeDirectory(const std::string& name);
-  // A new file, opened for writing; its directories are made. A file that is there is refused.
+  // A new file, opened for writing; its directories are made. A file that is there is refused;
+  // again: emptied.
   Result<UniqueFd> CreateFile(const std::string& name);
+  // The same; again: what is there stays.
+  Result<UniqueFd> OpenFile(const std::string& name);
   // A file at the top level; what is not there is fine.
   Status RemoveFile(const std::string& name);
   // Everything below is on disk (syncfs(2)).
   Status Sync();
 
  private:
-  Beneath(UniqueFd root, os::Path path) : root_(std::move(root)), path_(std::move(path)) {}
+  Beneath(UniqueFd root, os::Path path, bool again)
+      : root_(std::move(root)), path_(std::move(path)), again_(again) {}
   Status MakeParents(const std::string& name);
   Result<UniqueFd> OpenBelow(const std::string& name, std::uint64_t flags, std::uint64_t mode);
 
   UniqueFd root_;
   os::Path path_;
+  bool again_;
   std::string last_parent_;  // made already; archives hold directories together
 };
 

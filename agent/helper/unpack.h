@@ -5,6 +5,7 @@
 
 #include "agent/base/result.h"
 #include "agent/helper/beneath.h"
+#include "agent/helper/unpack_mark.h"
 
 // Archives of physical backups, from a descriptor into a directory. Bounded memory whatever the
 // archive holds. What an archive of ours cannot hold is ARCHIVE_REFUSED (links, devices, names that
@@ -14,6 +15,7 @@ namespace dbagent::helper {
 struct UnpackOptions {
   std::set<std::string> leave_out;  // names at the top level that are not written, files or
                                     // directories with all below them
+  UnpackMark* mark = nullptr;  // the input begins where it says; `into` writes over what is there
 };
 
 // POSIX tar as PostgreSQL's BASE_BACKUP and our own packer write it (ustar, pax, GNU long names).

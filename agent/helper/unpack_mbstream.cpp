@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "agent/helper/unpack.h"
@@ -32,7 +33,7 @@ std::uint64_t LittleEndian(const unsigned char* bytes, int count) {
 
 class Reader {
  public:
-  explicit Reader(int fd) : fd_(fd) {}
+  Reader(int fd, std::uint64_t begin) : fd_(fd), at_(begin) {}
 
   // Up to `wanted` bytes; fewer only at the end.
   Result<std::size_t> Read(unsigned char* into, std::size_t wanted) {
@@ -56,23 +57,28 @@ class Reader {
 
  private:
   const int fd_;
-  std::uint64_t at_ = 0;
+  std::uint64_t at_;
 };
 
 struct OpenFile {
   UniqueFd fd;  // none when it is left out
-  std::uint64_t size = 0;
+  // Nothing: what stands before the first piece that is seen is of an earlier unpacking.
+  std::optional<std::uint64_t> size = 0;
 };
 
 class Unpacker {
  public:
   Unpacker(int fd, Beneath& into, const UnpackOptions& options)
-      : reader_(fd), into_(into), options_(options), buffer_(kBufferBytes) {}
+      : reader_(fd, options.mark == nullptr ? 0 : options.mark->begin()),
+        into_(into),
+        options_(options),
+        buffer_(kBufferBytes) {}
 
   Status Run() {
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, Chunk());
       if (!more) break;
+      if (options_.mark != nullptr) RETURN_IF_ERROR(options_.mark->Pass(reader_.at(), into_));
     }
     if (!open_.empty()) return Corrupt("the end of '{}' is missing", open_.begin()->first);
     return into_.Sync();
@@ -111,9 +117,18 @@ class Unpacker {
     if (found != open_.end()) return &found->second;
     OpenFile file;
     if (!IsLeftOut(name, options_)) {
-      ASSIGN_OR_RETURN(file.fd, into_.CreateFile(name));
+      ASSIGN_OR_RETURN(file.fd, into_.OpenFile(name));
     }
+    if (options_.mark != nullptr && options_.mark->again()) file.size.reset();
     return &open_.emplace(name, std::move(file)).first->second;
+  }
+
+  static Status GoOn(const OpenFile& file, const std::string& name, std::uint64_t offset) {
+    if (file.size && offset != *file.size)
+      return Corrupt("'{}' goes on at {}, not at {}", name, offset, *file.size);
+    if (file.size || !file.fd.valid() || ftruncate(file.fd.get(), static_cast<off_t>(offset)) == 0)
+      return Ok();
+    return os::ErrnoError("write", name, errno);
   }
 
   // Written while its checksum is taken: what is wrong is told before anybody uses the directory.
@@ -126,9 +141,8 @@ class Unpacker {
     OpenFile* file = nullptr;
     if (!name.empty()) {
       ASSIGN_OR_RETURN(file, Open(name));
-      if (offset != file->size)
-        return Corrupt("'{}' goes on at {}, not at {}", name, offset, file->size);
-      file->size += left;
+      RETURN_IF_ERROR(GoOn(*file, name, offset));
+      file->size = offset + left;
     }
     uLong checksum = crc32(0, nullptr, 0);
     while (left > 0) {

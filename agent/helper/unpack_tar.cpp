@@ -98,6 +98,11 @@ Status UnpackTar(int fd, Beneath& into, const UnpackOptions& options) {
     const int read = archive_read_next_header(reader.get(), &entry);
     if (read == ARCHIVE_EOF) break;
     if (read != ARCHIVE_OK) return Corrupt(reader.get());
+    if (options.mark != nullptr) {
+      const la_int64_t at = archive_read_header_position(reader.get());
+      RETURN_IF_ERROR(
+          options.mark->Pass(options.mark->begin() + static_cast<std::uint64_t>(at), into));
+    }
     RETURN_IF_ERROR(UnpackMember(reader.get(), entry, into, options));
   }
   // what pads the archive's end is read too, or who writes it would meet a closed pipe

@@ -153,6 +153,8 @@ class FileStore : public ObjectStore {
     }
     RETURN_IF_ERROR(ctx.Poll());
     if (fsync(fd.get()) != 0) return os::ErrnoError("sync", temporary, errno);
+    // a backup must not push the database's pages out of the machine's memory
+    posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
     if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, (root_ / name).c_str(), rename_flags) == 0)
       return Ok();
     if (errno == EEXIST) {

@@ -8,11 +8,16 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 
 #include "agent/base/redact.h"
 
 namespace dbagent::stream {
 namespace {
+
+// A tool writes a few KiB at a time. Who waits for each wakes up for each, and has the tool wake
+// him; after this pause the pipe holds many.
+constexpr auto kGather = std::chrono::microseconds(500);
 
 Status StreamError(std::string_view verb, const std::string& name, int error) {
   if (error == EPIPE) {
@@ -68,6 +73,7 @@ Result<std::size_t> FdSource::Read(const OpContext& ctx, std::span<std::byte> bu
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EAGAIN) {
       RETURN_IF_ERROR(WaitReady(ctx, fd_.get(), POLLIN, "read", name_));
+      std::this_thread::sleep_for(kGather);
     } else if (errno != EINTR) {
       return StreamError("read", name_, errno);
     }

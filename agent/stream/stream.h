@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "agent/base/bytes.h"
@@ -16,6 +17,9 @@ class Source {
   // Reads at most buffer.size() bytes (buffer is not empty), blocking until there is at least one;
   // 0 is the end, and every read after it answers 0 again. An error is final.
   virtual Result<std::size_t> Read(const OpContext& ctx, std::span<std::byte> buffer) = 0;
+  // Leaves out the next bytes, which were read in an earlier life. SOURCE_SHORT (DATA_LOSS) when it
+  // has fewer.
+  virtual Status Skip(const OpContext& ctx, std::uint64_t bytes);
 };
 
 // Where bytes go. One thread at a time.

@@ -1,5 +1,6 @@
 #include "agent/stream/tool_stream.h"
 
+#include <charconv>
 #include <csignal>
 
 #include "agent/stream/fd_stream.h"
@@ -7,16 +8,54 @@
 namespace dbagent::stream {
 namespace {
 constexpr std::chrono::milliseconds kReapBudget = std::chrono::seconds(10);
+constexpr std::size_t kLongestLine = 32;
+
+// The first line of what the tool says; without its end when the tool says no more.
+Result<std::string> ReadLine(const OpContext& ctx, Source& output) {
+  std::string line;
+  while (line.size() < kLongestLine && !line.ends_with('\n')) {
+    std::byte next{};
+    ASSIGN_OR_RETURN(const std::size_t got, output.Read(ctx, {&next, 1}));
+    if (got == 0) break;
+    line += static_cast<char>(next);
+  }
+  return line;
 }
 
-Status FeedTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source) {
+// What `begin` says is left of the source, into `input`.
+Status PumpFrom(const OpContext& ctx, const std::string& begin, Source& source, Sink& input) {
+  if (begin == "end\n") return Ok();
+  std::uint64_t bytes = 0;
+  const char* const end = begin.data() + begin.size();
+  const auto [rest, error] = std::from_chars(begin.data(), end, bytes);
+  if (error != std::errc() || std::string_view(rest, end) != "\n")
+    return Error(Code::kAborted, "PEER_CLOSED", "the tool did not say where to begin");
+  RETURN_IF_ERROR(source.Skip(ctx, bytes));
+  return Pump(ctx, source, input).status();
+}
+
+// `marked`: the tool says first where the source is to begin.
+Status Feed(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source,
+            bool marked) {
   const std::string name = call.name;
   ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
   call.stdin_fd = pipe.read_end.get();
+  Pipe words;
+  if (marked) {
+    ASSIGN_OR_RETURN(words, MakePipe());
+    call.stdout_fd = words.write_end.get();
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<os::ChildProcess> child, host.RunTool(call));
   pipe.read_end.Reset();
+  words.write_end.Reset();
   FdSink input(std::move(pipe.write_end), name);
-  Status fed = Pump(ctx, source, input).status();
+  const auto feed = [&]() -> Status {
+    if (!marked) return Pump(ctx, source, input).status();
+    FdSource output(std::move(words.read_end), name);
+    ASSIGN_OR_RETURN(const std::string begin, ReadLine(ctx, output));
+    return PumpFrom(ctx, begin, source, input);
+  };
+  Status fed = feed();
   if (!fed.ok() && fed.reason() != "PEER_CLOSED") {
     // before its input ends: it must not take a part for the whole
     child->Signal(SIGKILL);
@@ -26,6 +65,12 @@ Status FeedTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call,
   input.Close();
   RETURN_IF_ERROR(os::WaitForSuccess(ctx, *child, name));  // its words tell why it closed the pipe
   return fed;
+}
+
+}  // namespace
+
+Status FeedTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source) {
+  return Feed(ctx, host, std::move(call), source, false);
 }
 
 Status DrainTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Sink& sink) {
@@ -39,9 +84,9 @@ Status DrainTool(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call
   return os::WaitForSuccess(ctx, *child, name);
 }
 
-Status FeedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call,
-                   Source& source) {
-  Status fed = FeedTool(ctx, host, std::move(call), source);
+namespace {
+
+Status TellExtract(const Status& fed) {
   for (const char* reason : {"ARCHIVE_REFUSED", "ARCHIVE_CORRUPT"}) {
     const std::size_t at = fed.message().find(reason);
     if (fed.reason() == "TOOL_FAILED" && at != std::string::npos) {
@@ -51,6 +96,18 @@ Status FeedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall ca
     }
   }
   return fed;
+}
+
+}  // namespace
+
+Status FeedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call,
+                   Source& source) {
+  return TellExtract(Feed(ctx, host, std::move(call), source, false));
+}
+
+Status FeedMarkedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call,
+                         Source& source) {
+  return TellExtract(Feed(ctx, host, std::move(call), source, true));
 }
 
 }  // namespace dbagent::stream

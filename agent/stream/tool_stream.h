@@ -33,5 +33,8 @@ class TextSource : public Source {
 // dbagent-extract (agent/helper/unpack.h) as FeedTool runs it, its ARCHIVE_REFUSED and
 // ARCHIVE_CORRUPT (DATA_LOSS) as such.
 Status FeedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Source& source);
+// The same with `--mark`: goes on where an earlier call that did not come to its end was.
+Status FeedMarkedExtract(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call,
+                         Source& source);
 
 }  // namespace dbagent::stream

@@ -197,6 +197,13 @@ class Backups {
   }
   // Which stage the others waited for, as a note.
   static void AddReport(const backup::ReadFlow& flow, operations::Running& running);
+  // `unpacked` is called when all files are there, before any is changed.
+  Status UnpackAndComplete(operations::Running& running, const Place& place,
+                           const backup::OpenedBackup& source, const os::Generation& generation,
+                           const std::function<Status()>& unpacked);
+  Result<os::Generation> GenerationFor(operations::Running& running,
+                                       const internal::Manifest& manifest,
+                                       internal::GenerationPlan& plan);
   Status RunRestoreServer(operations::Running& running, const Place& place,
                           const backup::OpenedBackup& source, internal::GenerationPlan plan);
   Status RestoreServerAgain(operations::Running& running, internal::GenerationPlan plan);
@@ -205,7 +212,7 @@ class Backups {
   Status StartServer(const OpContext& ctx);
   Status StartOn(const OpContext& ctx, std::uint64_t generation);
   Status GoBack(const OpContext& ctx, std::uint64_t generation);
-  Status RemoveOtherGenerations();
+  Status RemoveOtherGenerations(std::uint64_t but = 0);
   Status RecoverRestoreServer(operations::Running& running);
 
   const Context& context_;

@@ -3,6 +3,7 @@
 #include "agent/backup/layout.h"
 #include "agent/base/kill_point.h"
 #include "agent/workflows/mutation.h"
+#include "agent/workflows/store_target.h"
 
 namespace dbagent::workflows {
 
@@ -27,18 +28,19 @@ Result<v1::Operation> Keys::Rotate(const Call& call, const v1::RotateKeysRequest
     return Error(Code::kFailedPrecondition, "NO_KEYS", "unable to rotate keys: there are none")
         .WithHint("define them under 'encryption' in the agent's settings");
   }
-  ASSIGN_OR_RETURN(const Backups::Place place, backups_.Find(request.store()));
+  ASSIGN_OR_RETURN(const Backups::Place place, backups_.FindFor(request));
   std::vector<std::string> ids(request.backup_ids().begin(), request.backup_ids().end());
   backup::Repository repository(*place.store, place.instance);
   for (const std::string& id : ids)
     RETURN_IF_ERROR(repository.ReadManifest(call.Reading(), id).status());
-  ASSIGN_OR_RETURN(const operations::Record record,
-                   context_.operations.Submit(
-                       {"keys.rotate", {}, call.caller, request.request_id(), Serialise(request)},
-                       [this, place, ids](operations::Running& running) {
-                         return RunRotate(running, place, ids);
-                       }));
-  return ToProto(record);
+  return backups_.Begin({"keys.rotate",
+                         {},
+                         call.caller,
+                         request.request_id(),
+                         Serialise(WithoutCredentials(request))},
+                        place, [this, place, ids](operations::Running& running) {
+                          return RunRotate(running, place, ids);
+                        });
 }
 
 Status Keys::RunRotate(operations::Running& running, const Backups::Place& place,

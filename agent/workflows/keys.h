@@ -13,7 +13,7 @@ namespace dbagent::workflows {
 // block.
 class Keys {
  public:
-  Keys(const Context& context, const Backups& backups) : context_(context), backups_(backups) {}
+  Keys(const Context& context, Backups& backups) : context_(context), backups_(backups) {}
   void RegisterRecovery();
 
   v1::ListKeysResponse List() const;
@@ -27,7 +27,7 @@ class Keys {
                          const std::string& backup) const;
 
   const Context& context_;
-  const Backups& backups_;
+  Backups& backups_;
 };
 
 }  // namespace dbagent::workflows

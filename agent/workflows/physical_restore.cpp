@@ -55,9 +55,19 @@ Result<datastore::UnpackSpec> Backups::UnpackArchives(operations::Running& runni
 Status Backups::UnpackAll(operations::Running& running, const Place& place,
                           const backup::OpenedBackup& source, const os::Generation& generation) {
   RETURN_IF_ERROR(CheckRoom(context_.volume, source.manifest));
+  return UnpackAndComplete(running, place, source, generation, [] { return Ok(); });
+}
+
+Status Backups::UnpackAndComplete(operations::Running& running, const Place& place,
+                                  const backup::OpenedBackup& source,
+                                  const os::Generation& generation,
+                                  const std::function<Status()>& unpacked) {
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
                    UnpackArchives(running, *engine, place, source, generation));
+  RETURN_IF_ERROR(running.ctx().Poll());  // who stops the agent now can still go on with them
+  RETURN_IF_ERROR(unpacked());
+  KillPoint("restore_server.unpacked");
   running.ctx().BeginStep("complete", 15);
   return engine->Complete(running.ctx(), spec);
 }
@@ -113,13 +123,27 @@ Status Backups::SwitchTo(operations::Running& running, internal::GenerationPlan&
       fmt::format("going back to the files that it had before failed too: {}", back.FullMessage()));
 }
 
-Status Backups::RemoveOtherGenerations() {
+Status Backups::RemoveOtherGenerations(std::uint64_t but) {
   ASSIGN_OR_RETURN(const std::vector<std::uint64_t> numbers, context_.volume.Numbers());
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> current, context_.volume.CurrentNumber());
   for (const std::uint64_t number : numbers) {
-    if (number != current) RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
+    if (number != current && number != but) RETURN_IF_ERROR(context_.host.RemoveGeneration(number));
   }
   return Ok();
+}
+
+// The plan's, when an earlier life began to unpack into it; else a new one.
+Result<os::Generation> Backups::GenerationFor(operations::Running& running,
+                                              const internal::Manifest& manifest,
+                                              internal::GenerationPlan& plan) {
+  if (plan.new_generation() != 0) return context_.volume.generation(plan.new_generation());
+  RETURN_IF_ERROR(CheckRoom(context_.volume, manifest));
+  ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
+  plan.set_new_generation(generation.number);
+  plan.set_completing(false);
+  KillPoint("restore_server.generation_made");
+  RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
+  return generation;
 }
 
 Status Backups::RunRestoreServer(operations::Running& running, const Place& place,
@@ -130,10 +154,11 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
   plan.set_old_generation(old.value_or(0));
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   KillPoint("restore_server.planned");
-  ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
-  plan.set_new_generation(generation.number);
-  KillPoint("restore_server.generation_made");
-  RETURN_IF_ERROR(UnpackAll(running, place, source, generation));
+  ASSIGN_OR_RETURN(const os::Generation generation, GenerationFor(running, source.manifest, plan));
+  RETURN_IF_ERROR(UnpackAndComplete(running, place, source, generation, [&] {
+    plan.set_completing(true);
+    return running.SavePlan(Serialise(plan));
+  }));
   KillPoint("restore_server.completed");
   RETURN_IF_ERROR(SwitchTo(running, plan));
   KillPoint("restore_server.settled");
@@ -197,13 +222,14 @@ Result<v1::Operation> Backups::RestoreServer(const Call& call, const Place& plac
                });
 }
 
-// Before `switching` the running server was not touched. After it the new generation is whole and
-// proven: forward if the server runs on it, else back.
+// Before `switching` the running server was not touched, and unpacking goes on where it was. After
+// it the new generation is whole and proven: forward if the server runs on it, else back.
 Status Backups::RecoverRestoreServer(operations::Running& running) {
   if (running.plan().empty()) return NotBegun(running);
-  ASSIGN_OR_RETURN(const auto plan, Parse<internal::GenerationPlan>(running.plan()));
+  ASSIGN_OR_RETURN(auto plan, Parse<internal::GenerationPlan>(running.plan()));
   if (!plan.switching()) {
-    RETURN_IF_ERROR(RemoveOtherGenerations());
+    if (!CanGoOn(plan.resumption()) || plan.completing()) plan.set_new_generation(0);
+    RETURN_IF_ERROR(RemoveOtherGenerations(plan.new_generation()));
     if (CanGoOn(plan.resumption())) {
       running.GoOnWith([this, plan](operations::Running& again) {
         return RestoreServerOrUndo(again, [&] { return RestoreServerAgain(again, plan); });
@@ -233,7 +259,9 @@ Status Backups::RecoverRestoreServer(operations::Running& running) {
 
 Status Backups::RestoreServerAgain(operations::Running& running, internal::GenerationPlan plan) {
   plan.mutable_resumption()->set_lives(plan.resumption().lives() + 1);
-  running.AddNote("the server's files are written again from the beginning");
+  running.AddNote(plan.new_generation() == 0
+                      ? "the server's files are written again from the beginning"
+                      : "it goes on where the server's files were on the disk");
   ASSIGN_OR_RETURN(const auto request,
                    Parse<v1::RestoreBackupRequest>(plan.resumption().request()));
   running.rate().Set(ReadRate(request));

@@ -162,7 +162,9 @@ std::vector<os::ToolDefinition> RestoreTools(const ServerSettings& settings, con
   const os::Path extract = settings.own_programs / "dbagent-extract";
   // What could make the restored server or a tool run or read something of a stranger's choice
   // stays out: options, and a clone's lists of files to rename and remove.
-  Arguments unpack = {dialect.mariadb() ? "mbstream" : "tar",
+  Arguments unpack = {"--mark",
+                      "{generation}/tmp/unpacked",
+                      dialect.mariadb() ? "mbstream" : "tar",
                       "{generation}/data",
                       "backup-my.cnf",
                       "my.cnf",

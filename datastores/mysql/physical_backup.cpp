@@ -122,7 +122,7 @@ Status Physical::Unpack(const OpContext& ctx, const UnpackSpec& spec, stream::So
     return Error(Code::kDataLoss, "ARCHIVE_REFUSED", "no archive of {} is called '{}'",
                  info_.product, spec.archive);
   }
-  return stream::FeedExtract(
+  return stream::FeedMarkedExtract(
       ctx, server_.host, {kExtractTool, GenerationParameter(spec.generation), -1, -1, {}}, source);
 }
 

@@ -91,7 +91,8 @@ Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& sp
                                       stream::Source& source) {
   std::map<std::string, std::string> parameters = GenerationParameter(spec.generation);
   if (spec.archive == "base.tar") {
-    return stream::FeedExtract(ctx, server_.host, {kExtractData, parameters, -1, -1, {}}, source);
+    return stream::FeedMarkedExtract(ctx, server_.host, {kExtractData, parameters, -1, -1, {}},
+                                     source);
   }
   if (spec.archive == "backup_manifest") {
     if (server_.settings.scratch)
@@ -108,8 +109,8 @@ Status PostgresPhysicalBackup::Unpack(const OpContext& ctx, const UnpackSpec& sp
                  spec.archive);
   }
   parameters["oid"] = oid;
-  return stream::FeedExtract(ctx, server_.host, {kExtractTablespace, parameters, -1, -1, {}},
-                             source);
+  return stream::FeedMarkedExtract(ctx, server_.host, {kExtractTablespace, parameters, -1, -1, {}},
+                                   source);
 }
 
 Status PostgresPhysicalBackup::PutFile(const OpContext& ctx, const os::Generation& generation,

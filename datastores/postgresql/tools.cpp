@@ -160,17 +160,18 @@ os::ToolTable MakeTools(const ServerSettings& settings, const DatastoreInfo& inf
   table.tools[3].environment.emplace("PGCLIENTENCODING", "SQL_ASCII");
   const os::Path extract = settings.own_programs / "dbagent-extract";
   // What could make the restored server run or read something of a stranger's choice stays out.
-  table.tools.push_back({kExtractData,
-                         extract,
-                         {"tar", "{generation}/data", "postgresql.conf", "postgresql.auto.conf",
-                          "pg_hba.conf", "pg_ident.conf", "recovery.signal", "standby.signal",
-                          "postmaster.pid", "postmaster.opts", "backup_manifest"},
-                         kOnGeneration,
-                         kServerEnvironment});
+  table.tools.push_back(
+      {kExtractData,
+       extract,
+       {"--mark", "{generation}/tmp/unpacked", "tar", "{generation}/data", "postgresql.conf",
+        "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "recovery.signal", "standby.signal",
+        "postmaster.pid", "postmaster.opts", "backup_manifest"},
+       kOnGeneration,
+       kServerEnvironment});
   table.tools.push_back(
       {kExtractTablespace,
        extract,
-       {"tar", "{generation}/tablespaces/{oid}"},
+       {"--mark", "{generation}/tmp/unpacked-{oid}", "tar", "{generation}/tablespaces/{oid}"},
        {{"generation", ParameterKind::kGeneration}, {"oid", ParameterKind::kNumber}},
        kServerEnvironment});
   table.tools.push_back(

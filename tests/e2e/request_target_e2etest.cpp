@@ -7,7 +7,9 @@
 #include <thread>
 
 #include "agent/base/ids.h"
+#include "agent/os/files.h"
 #include "agent/storage/open_store.h"
+#include "dbagent/v1/key.grpc.pb.h"
 #include "tests/e2e/agent_process.h"
 #include "tests/support/run_program.h"
 #include "tests/support/status_matchers.h"
@@ -250,6 +252,42 @@ TEST_F(RequestTarget, EverythingThatCanBeDoneWithABackupIsDoneThere) {
   ASSERT_TRUE(Call<BackupService>(agent_, &BackupService::Stub::Sweep, sweep, operation).ok());
   EXPECT_EQ(agent_.Finish(operation).state(), v1::SUCCEEDED);
   EXPECT_EQ(Objects(), std::vector<std::string>());
+  ExpectNowhere("testing");
+}
+
+TEST_F(RequestTarget, KeysOfBackupsThereAreRotated) {
+  for (const char* id : {"a", "b"})
+    ASSERT_OK(os::WriteFileAtomic(agent_.home() / id, std::string(64, *id) + "\n", 0600));
+  const auto restart_with = [&](const std::vector<std::string>& ids) {
+    agent_.Stop();
+    std::string keys;
+    for (const std::string& id : ids) {
+      keys += fmt::format("{}{{id: {}, key: {{file: {}}}}}", keys.empty() ? "" : ", ", id,
+                          (agent_.home() / id).native());
+    }
+    agent_.more_settings = fmt::format(
+        "request_targets: {{hosts: [127.0.0.1], plain_http: true}}\n"
+        "encryption: {{active: {}, keys: [{}]}}\n",
+        ids.front(), keys);
+    agent_.Start();
+    ASSERT_TRUE(agent_.BecomesHealthy());
+  };
+  restart_with({"a"});
+  const v1::Operation made = Make(S3(), v1::BACKUP_METHOD_LOGICAL);
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
+  restart_with({"b", "a"});
+  v1::RotateKeysRequest rotate;
+  *rotate.mutable_target() = ByKey();
+  v1::Operation operation;
+  ASSERT_TRUE(Call<v1::KeyService>(agent_, &v1::KeyService::Stub::Rotate, rotate, operation).ok());
+  const v1::Operation rotated = agent_.Finish(operation);
+  EXPECT_EQ(rotated.state(), v1::SUCCEEDED) << rotated.DebugString();
+  restart_with({"b"});
+  v1::VerifyBackupRequest verify;
+  *verify.mutable_target() = S3();
+  verify.set_id(made.backup_id());
+  ASSERT_TRUE(Call<BackupService>(agent_, &BackupService::Stub::Verify, verify, operation).ok());
+  EXPECT_EQ(agent_.Finish(operation).state(), v1::SUCCEEDED);
   ExpectNowhere("testing");
 }
 

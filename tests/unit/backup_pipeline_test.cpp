@@ -40,6 +40,7 @@ class MemoryStore : public storage::ObjectStore {
   Result<std::vector<std::byte>> Get(const OpContext&, const std::string& name,
                                      std::size_t) override {
     const std::lock_guard lock(mutex_);
+    ++gets_;
     const auto found = objects_.find(name);
     if (found == objects_.end())
       return Error(Code::kNotFound, "OBJECT_NOT_FOUND", "there is no '{}'", name);
@@ -51,6 +52,10 @@ class MemoryStore : public storage::ObjectStore {
     return std::vector<storage::Listed>();
   }
   Status Remove(const OpContext&, const std::string&) override { return Ok(); }
+  std::size_t gets() {
+    const std::lock_guard lock(mutex_);
+    return gets_;
+  }
   std::size_t objects() {
     const std::lock_guard lock(mutex_);
     return objects_.size();
@@ -58,6 +63,7 @@ class MemoryStore : public storage::ObjectStore {
 
  private:
   std::mutex mutex_;
+  std::size_t gets_ = 0;
   std::map<std::string, std::vector<std::byte>> objects_;
 };
 
@@ -89,6 +95,9 @@ class BackupPipeline : public testing::Test {
     backup.manifest.set_id(kBackup);
     ReadFlow flow(store_, budget_, nullptr);
     StreamSource source(ctx(), flow, {kInstance, backup, stream});
+    return ReadAll(source);
+  }
+  std::string ReadAll(stream::Source& source) {
     std::string all;
     std::vector<std::byte> buffer(70000);
     for (;;) {
@@ -116,6 +125,27 @@ TEST_F(BackupPipeline, StreamsOfAnyLengthComeBack) {
     EXPECT_EQ(stream.source_bytes(), size);
     EXPECT_TRUE(ReadBack(stream) == content) << size;
   }
+}
+
+TEST_F(BackupPipeline, WhatIsLeftOutIsNotFetched) {
+  Pipeline pipeline(store_, budget_, rate_, {.chunk_bytes = 1});  // a frame each
+  const std::string content = Noise(5 * kFrameBytes);
+  ASSERT_OK_AND_ASSIGN(const internal::Stream stream, Write(pipeline, content));
+  ASSERT_EQ(stream.chunks(), 6U);  // the last one is empty
+  OpenedBackup backup;
+  backup.manifest.set_id(kBackup);
+  for (const std::size_t skipped :
+       {std::size_t{0}, std::size_t{10}, kFrameBytes, 3 * kFrameBytes + 10, 5 * kFrameBytes}) {
+    ReadFlow flow(store_, budget_, nullptr);
+    StreamSource source(ctx(), flow, {kInstance, backup, stream});
+    const std::size_t before = store_.gets();
+    ASSERT_OK(source.Skip(ctx(), skipped));
+    EXPECT_TRUE(ReadAll(source) == content.substr(skipped)) << skipped;
+    EXPECT_EQ(store_.gets() - before, 1 + 6 - skipped / kFrameBytes) << skipped;  // and the index
+  }
+  ReadFlow flow(store_, budget_, nullptr);
+  StreamSource source(ctx(), flow, {kInstance, backup, stream});
+  EXPECT_EQ(ReasonOf(source.Skip(ctx(), 5 * kFrameBytes + 1)), "SOURCE_SHORT");
 }
 
 TEST_F(BackupPipeline, AStreamOfMoreThanOneIndexComesBackInOrder) {

@@ -68,8 +68,30 @@ class HelperUnpack : public ::testing::Test {
     RETURN_IF_ERROR(os::WriteFileAtomic(file, archive, 0600));
     RETURN_IF_ERROR(os::MakeDirectories(into_, 0700));
     const UniqueFd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    ASSIGN_OR_RETURN(Beneath beneath, Beneath::Open(into_));
+    const bool again = options.mark != nullptr && options.mark->again();
+    ASSIGN_OR_RETURN(Beneath beneath, Beneath::Open(into_, again));
     return unpack(fd.get(), beneath, options);
+  }
+  // Ends with the archive after `cut` bytes, as if killed there; then again, from its mark.
+  Status UnpackTwice(Status (*unpack)(int, Beneath&, const UnpackOptions&),
+                     const std::string& archive, std::size_t cut, std::uint64_t& begun_at) {
+    const os::Path mark_file = directory_ / "mark";
+    for (const bool again : {false, true}) {
+      ASSIGN_OR_RETURN(UnpackMark mark, UnpackMark::Open(mark_file, std::chrono::milliseconds(0)));
+      EXPECT_EQ(mark.again(), again);
+      EXPECT_FALSE(mark.ended());
+      begun_at = mark.begin();
+      EXPECT_LE(begun_at, again ? cut : 0);
+      const Status done =
+          Unpack(unpack, again ? archive.substr(begun_at) : archive.substr(0, cut), {{}, &mark});
+      if (again) RETURN_IF_ERROR(done);
+      done.Ignore("it was cut");
+      if (again) RETURN_IF_ERROR(mark.End());
+    }
+    ASSIGN_OR_RETURN(const UnpackMark mark,
+                     UnpackMark::Open(mark_file, std::chrono::milliseconds(0)));
+    EXPECT_TRUE(mark.ended());
+    return os::RemoveFile(mark_file);
   }
   std::string Read(const std::string& name) {
     const Result<std::string> text = os::ReadFile(into_ / name);
@@ -135,6 +157,74 @@ TEST_F(HelperUnpack, PutsInterleavedFilesOfAnMbstreamTogether) {
   EXPECT_EQ(Read("db/a.ibd"), "one two");
   EXPECT_EQ(Read("b"), "B");
   EXPECT_EQ(Read("empty"), "");
+}
+
+TEST_F(HelperUnpack, ATarThatWasCutOffGoesOnFromItsMark) {
+  const std::string large(3000, 'l'), long_name = std::string(90, 'n') + "/" + std::string(99, 'm');
+  const std::string archive = Tar({{"base", "", AE_IFDIR},
+                                   {"base/1", "one"},
+                                   {"large", large},
+                                   {"empty", ""},
+                                   {long_name, "x"}});
+  std::set<std::uint64_t> beginnings;
+  for (std::size_t cut = 0; cut < archive.size(); cut += 100) {
+    std::uint64_t begun_at = 0;
+    ASSERT_OK(UnpackTwice(UnpackTar, archive, cut, begun_at)) << cut;
+    beginnings.insert(begun_at);
+    EXPECT_EQ(Read("base/1"), "one");
+    EXPECT_EQ(Read("large"), large);
+    EXPECT_EQ(Read("empty"), "");
+    EXPECT_EQ(Read(long_name), "x");
+    ASSERT_OK(os::RemoveTree(into_));
+  }
+  EXPECT_EQ(beginnings.size(), 5U);  // every member's
+}
+
+TEST_F(HelperUnpack, AnMbstreamThatWasCutOffGoesOnFromItsMark) {
+  const std::vector<std::string> chunks = {
+      Chunk('P', "a", "one "), Chunk('P', "b", "B"), Chunk('P', "a", "two ", 4),
+      Chunk('E', "b"),         Chunk('E', "empty"),  Chunk('P', "a", "3", 8),
+      Chunk('E', "a")};
+  std::string archive;
+  for (const std::string& chunk : chunks) archive += chunk;
+  std::set<std::uint64_t> beginnings;
+  for (std::size_t cut = 0; cut <= archive.size(); ++cut) {
+    std::uint64_t begun_at = 0;
+    ASSERT_OK(UnpackTwice(UnpackMbstream, archive, cut, begun_at)) << cut;
+    beginnings.insert(begun_at);
+    EXPECT_EQ(Read("a"), "one two 3");
+    EXPECT_EQ(Read("b"), "B");
+    EXPECT_EQ(Read("empty"), "");
+    ASSERT_OK(os::RemoveTree(into_));
+  }
+  EXPECT_EQ(beginnings.size(), chunks.size() + 1);
+}
+
+// What was not on the disk when the power failed may hold anything.
+TEST_F(HelperUnpack, WhatLiesBehindTheMarkIsWrittenOver) {
+  const std::string first = Chunk('P', "a", "one "), rest = Chunk('P', "a", "two", 4) +
+                                                            Chunk('E', "a") + Chunk('P', "b", "B") +
+                                                            Chunk('E', "b");
+  ASSERT_OK(os::MakeDirectories(into_, 0700));
+  ASSERT_OK(os::WriteFileAtomic(into_ / "a", "one garbage", 0600));
+  ASSERT_OK(os::WriteFileAtomic(into_ / "b", "garbage", 0600));
+  ASSERT_OK(os::WriteFileAtomic(directory_ / "mark", fmt::format("{}\n", first.size()), 0600));
+  ASSERT_OK_AND_ASSIGN(UnpackMark mark,
+                       UnpackMark::Open(directory_ / "mark", std::chrono::milliseconds(0)));
+  ASSERT_OK(Unpack(UnpackMbstream, rest, {{}, &mark}));
+  EXPECT_EQ(Read("a"), "one two");
+  EXPECT_EQ(Read("b"), "B");
+}
+
+TEST_F(HelperUnpack, AMarkThatCannotBeReadIsTheBeginning) {
+  for (const char* text : {"", "12", "12x\n", "-1\n", "END\n"}) {
+    ASSERT_OK(os::WriteFileAtomic(directory_ / "mark", text, 0600));
+    ASSERT_OK_AND_ASSIGN(const UnpackMark mark,
+                         UnpackMark::Open(directory_ / "mark", std::chrono::milliseconds(0)));
+    EXPECT_TRUE(mark.again()) << text;
+    EXPECT_FALSE(mark.ended()) << text;
+    EXPECT_EQ(mark.begin(), 0U) << text;
+  }
 }
 
 TEST_F(HelperUnpack, TellsABrokenMbstream) {
