@@ -38,12 +38,10 @@ dbagent::Status ExtractFromMark(const std::string& mark_file, const std::string&
                                 dbagent::helper::UnpackOptions options) {
   using namespace dbagent;
   ASSIGN_OR_RETURN(helper::UnpackMark mark, helper::UnpackMark::Open(mark_file, kMarkInterval));
-  std::printf("%s\n", mark.ended() ? "end" : std::to_string(mark.begin()).c_str());
+  std::printf("%s\n", std::to_string(mark.begin()).c_str());
   if (std::fflush(stdout) != 0) return os::ErrnoError("write", "standard output", errno);
-  if (mark.ended()) return Ok();
   options.mark = &mark;
-  RETURN_IF_ERROR(Extract(format, directory, options));
-  return mark.End();
+  return Extract(format, directory, options);
 }
 
 }  // namespace
@@ -63,7 +61,7 @@ int main(int argc, char** argv) {
         "Unpacks the archive on its standard input; NAMEs at its top level are left out.\n"
         "DIRECTORY is made if it is missing. file: the input becomes DIRECTORY/NAME.\n"
         "--mark: FILE keeps how much of the archive is on the disk. A line on the standard output\n"
-        "says which byte of the archive the input must begin with, or `end`: nothing is needed.\n"
+        "says which byte of the archive the input must begin with.\n"
         "Exit codes: 0 done; 1 refused, corrupt or failed (what and why on stderr); 2 usage.\n");
     return 2;
   }

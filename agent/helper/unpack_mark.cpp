@@ -16,7 +16,6 @@ Result<UnpackMark> UnpackMark::Open(os::Path file, std::chrono::milliseconds int
   }
   const Result<std::string> text = os::ReadFile(mark.file_, kLongestMark);
   if (!text.ok()) return text.status();
-  mark.ended_ = *text == "end\n";
   std::uint64_t begin = 0;
   const char* const end = text->data() + text->size();
   const auto [rest, error] = std::from_chars(text->data(), end, begin);
@@ -35,10 +34,6 @@ Status UnpackMark::Pass(std::uint64_t at, Beneath& into) {
   RETURN_IF_ERROR(Write(std::to_string(at)));
   written_ = std::chrono::steady_clock::now();
   return Ok();
-}
-
-Status UnpackMark::End() {
-  return Write("end");
 }
 
 }  // namespace dbagent::helper

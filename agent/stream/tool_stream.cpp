@@ -24,7 +24,6 @@ Result<std::string> ReadLine(const OpContext& ctx, Source& output) {
 
 // What `begin` says is left of the source, into `input`.
 Status PumpFrom(const OpContext& ctx, const std::string& begin, Source& source, Sink& input) {
-  if (begin == "end\n") return Ok();
   std::uint64_t bytes = 0;
   const char* const end = begin.data() + begin.size();
   const auto [rest, error] = std::from_chars(begin.data(), end, bytes);

@@ -90,8 +90,9 @@ Status Backups::FillScratch(operations::Running& running, const Place& place,
   if (manifest.method() == "physical") {
     ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine,
                      Require(datastore.physical_backup(), "physical_backup", datastore));
-    ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
-                     UnpackArchives(running, *engine, place, source, scratch.generation()));
+    ASSIGN_OR_RETURN(
+        const datastore::UnpackSpec spec,
+        UnpackArchives(running, *engine, place, source, scratch.generation(), nullptr));
     KillPoint("backup.verify_restore.unpacked");
     ctx.BeginStep("check files", 10);
     RETURN_IF_ERROR(check->CheckFiles(ctx, spec, report));

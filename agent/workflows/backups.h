@@ -185,7 +185,8 @@ class Backups {
                                                datastore::PhysicalBackup& engine,
                                                const Place& place,
                                                const backup::OpenedBackup& source,
-                                               const os::Generation& generation);
+                                               const os::Generation& generation,
+                                               internal::GenerationPlan* plan);
   Result<v1::Operation> RestoreServer(const Call& call, const Place& place,
                                       const backup::OpenedBackup& source,
                                       const v1::RestoreBackupRequest& request);
@@ -197,10 +198,10 @@ class Backups {
   }
   // Which stage the others waited for, as a note.
   static void AddReport(const backup::ReadFlow& flow, operations::Running& running);
-  // `unpacked` is called when all files are there, before any is changed.
+  // `plan` is saved as it goes; null: nobody will go on with it.
   Status UnpackAndComplete(operations::Running& running, const Place& place,
                            const backup::OpenedBackup& source, const os::Generation& generation,
-                           const std::function<Status()>& unpacked);
+                           internal::GenerationPlan* plan);
   Result<os::Generation> GenerationFor(operations::Running& running,
                                        const internal::Manifest& manifest,
                                        internal::GenerationPlan& plan);

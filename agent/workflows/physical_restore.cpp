@@ -1,4 +1,6 @@
 // Restore of a whole server: into a new generation beside the running one, then a switch.
+#include <algorithm>
+
 #include "agent/backup/stream_source.h"
 #include "agent/os/files.h"
 #include "agent/telemetry/log.h"
@@ -26,13 +28,19 @@ Status CheckRoom(const os::Volume& volume, const internal::Manifest& manifest) {
       .WithHint("make the volume larger, or delete what is not needed");
 }
 
+bool IsUnpacked(const internal::GenerationPlan& plan, const std::string& archive) {
+  return std::find(plan.unpacked().begin(), plan.unpacked().end(), archive) !=
+         plan.unpacked().end();
+}
+
 }  // namespace
 
 Result<datastore::UnpackSpec> Backups::UnpackArchives(operations::Running& running,
                                                       datastore::PhysicalBackup& engine,
                                                       const Place& place,
                                                       const backup::OpenedBackup& source,
-                                                      const os::Generation& generation) {
+                                                      const os::Generation& generation,
+                                                      internal::GenerationPlan* plan) {
   const internal::Manifest& manifest = source.manifest;
   datastore::UnpackSpec spec{generation, "", {manifest.notes().begin(), manifest.notes().end()}};
   const OpContext& ctx = running.ctx();
@@ -42,10 +50,18 @@ Result<datastore::UnpackSpec> Backups::UnpackArchives(operations::Running& runni
   ctx.BeginStep("copy", 70);
   ctx.SetTotalBytes(total);
   for (const internal::Stream& stream : manifest.streams()) {
+    if (plan != nullptr && IsUnpacked(*plan, stream.name())) {
+      ctx.AddBytes(stream.source_bytes());
+      continue;
+    }
     backup::StreamSource archive(ctx, flow, {place.instance, source, stream});
     spec.archive = stream.name();
     RETURN_IF_ERROR(engine.Unpack(ctx, spec, archive)
                         .Wrap(fmt::format("unable to unpack '{}'", stream.name())));
+    if (plan != nullptr) {
+      plan->add_unpacked(stream.name());
+      RETURN_IF_ERROR(running.SavePlan(Serialise(*plan)));
+    }
     KillPoint("restore_server.archive_unpacked");
   }
   AddReport(flow, running);
@@ -55,18 +71,21 @@ Result<datastore::UnpackSpec> Backups::UnpackArchives(operations::Running& runni
 Status Backups::UnpackAll(operations::Running& running, const Place& place,
                           const backup::OpenedBackup& source, const os::Generation& generation) {
   RETURN_IF_ERROR(CheckRoom(context_.volume, source.manifest));
-  return UnpackAndComplete(running, place, source, generation, [] { return Ok(); });
+  return UnpackAndComplete(running, place, source, generation, nullptr);
 }
 
 Status Backups::UnpackAndComplete(operations::Running& running, const Place& place,
                                   const backup::OpenedBackup& source,
                                   const os::Generation& generation,
-                                  const std::function<Status()>& unpacked) {
+                                  internal::GenerationPlan* plan) {
   ASSIGN_OR_RETURN(datastore::PhysicalBackup* const engine, PhysicalEngine());
   ASSIGN_OR_RETURN(const datastore::UnpackSpec spec,
-                   UnpackArchives(running, *engine, place, source, generation));
+                   UnpackArchives(running, *engine, place, source, generation, plan));
   RETURN_IF_ERROR(running.ctx().Poll());  // who stops the agent now can still go on with them
-  RETURN_IF_ERROR(unpacked());
+  if (plan != nullptr) {
+    plan->set_completing(true);
+    RETURN_IF_ERROR(running.SavePlan(Serialise(*plan)));
+  }
   KillPoint("restore_server.unpacked");
   running.ctx().BeginStep("complete", 15);
   return engine->Complete(running.ctx(), spec);
@@ -141,6 +160,7 @@ Result<os::Generation> Backups::GenerationFor(operations::Running& running,
   ASSIGN_OR_RETURN(const os::Generation generation, context_.host.MakeGeneration());
   plan.set_new_generation(generation.number);
   plan.set_completing(false);
+  plan.clear_unpacked();
   KillPoint("restore_server.generation_made");
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   return generation;
@@ -155,10 +175,7 @@ Status Backups::RunRestoreServer(operations::Running& running, const Place& plac
   RETURN_IF_ERROR(running.SavePlan(Serialise(plan)));
   KillPoint("restore_server.planned");
   ASSIGN_OR_RETURN(const os::Generation generation, GenerationFor(running, source.manifest, plan));
-  RETURN_IF_ERROR(UnpackAndComplete(running, place, source, generation, [&] {
-    plan.set_completing(true);
-    return running.SavePlan(Serialise(plan));
-  }));
+  RETURN_IF_ERROR(UnpackAndComplete(running, place, source, generation, &plan));
   KillPoint("restore_server.completed");
   RETURN_IF_ERROR(SwitchTo(running, plan));
   KillPoint("restore_server.settled");
