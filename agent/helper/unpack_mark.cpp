@@ -15,6 +15,7 @@ Result<UnpackMark> UnpackMark::Open(os::Path file, std::chrono::milliseconds int
     return mark;
   }
   const Result<std::string> text = os::ReadFile(mark.file_, kLongestMark);
+  if (!text.ok() && text.status().reason() == "FILE_TOO_LARGE") return mark;
   if (!text.ok()) return text.status();
   std::uint64_t begin = 0;
   const char* const end = text->data() + text->size();
