@@ -54,9 +54,11 @@ int Fail(const Status& status) {
 // What dbagent-helper may do, for it to read; as root, from files that are root's.
 int WriteToolTable(const config::Settings& settings, const std::string& file) {
   if (!settings.separate) {
-    return Fail(Error(Code::kFailedPrecondition, "MODE_DIRECT",
-                      "unable to write a table of tools: the settings' mode is direct, which has "
-                      "no dbagent-helper"));
+    return Fail(
+        Error(Code::kFailedPrecondition, "MODE_DIRECT",
+              "unable to write a table of tools: the settings' mode is direct, which has "
+              "no dbagent-helper")
+            .WithHint("set instance.mode to separate, or do without dbagent-helper.service"));
   }
   const auto parts = daemon::OpenDriver(settings, settings.separate->user);
   if (!parts.ok()) return Fail(parts.status());

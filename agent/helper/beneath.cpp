@@ -110,16 +110,17 @@ Status Beneath::MakeParents(const std::string& name) {
 }
 
 Result<UniqueFd> Beneath::CreateFile(const std::string& name) {
-  RETURN_IF_ERROR(CheckMemberName(name));
-  RETURN_IF_ERROR(MakeParents(name));
-  return OpenBelow(name, O_WRONLY | O_CREAT | (again_ ? O_TRUNC : O_EXCL) | O_NOFOLLOW, kFileMode);
+  return MakeFile(name, again_ ? O_TRUNC : O_EXCL);
 }
 
 Result<UniqueFd> Beneath::OpenFile(const std::string& name) {
-  if (!again_) return CreateFile(name);
+  return MakeFile(name, again_ ? 0 : O_EXCL);
+}
+
+Result<UniqueFd> Beneath::MakeFile(const std::string& name, std::uint64_t flags) {
   RETURN_IF_ERROR(CheckMemberName(name));
   RETURN_IF_ERROR(MakeParents(name));
-  return OpenBelow(name, O_WRONLY | O_CREAT | O_NOFOLLOW, kFileMode);
+  return OpenBelow(name, O_WRONLY | O_CREAT | O_NOFOLLOW | flags, kFileMode);
 }
 
 Status Beneath::RemoveFile(const std::string& name) {

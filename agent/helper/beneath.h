@@ -42,6 +42,7 @@ class Beneath {
   Beneath(UniqueFd root, os::Path path, bool again)
       : root_(std::move(root)), path_(std::move(path)), again_(again) {}
   Status MakeParents(const std::string& name);
+  Result<UniqueFd> MakeFile(const std::string& name, std::uint64_t flags);
   Result<UniqueFd> OpenBelow(const std::string& name, std::uint64_t flags, std::uint64_t mode);
 
   UniqueFd root_;

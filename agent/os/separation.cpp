@@ -17,7 +17,10 @@ namespace {
 
 Status Unsafe(const Path& path, std::string_view cause) {
   return Error(Code::kFailedPrecondition, "VOLUME_UNSAFE", "unable to use '{}': {}", path.native(),
-               cause);
+               cause)
+      .WithHint(
+          "look who made it so (`ls -ld`, `stat`) before you put it right; then restart "
+          "dbagentd");
 }
 
 UniqueFd OpenDirectoryAt(int at, const char* name) {

@@ -28,6 +28,9 @@ struct BusError {
 
 Status Unavailable(std::string_view cause) {
   return Error(Code::kUnavailable, "SYSTEMD_UNAVAILABLE", "unable to ask systemd: {}", cause)
+      .WithHint(
+          "`systemctl is-system-running` must answer; on a machine without systemd set "
+          "instance.service_manager to child")
       .AsRetryable();
 }
 

@@ -16,7 +16,8 @@ Status Source::Skip(const OpContext& ctx, std::uint64_t bytes) {
     if (got == 0) {
       return Error(Code::kDataLoss, "SOURCE_SHORT",
                    "unable to go on: {} bytes were to be left out and there are only {}", bytes,
-                   bytes - left);
+                   bytes - left)
+          .WithHint("repeat the request: it begins anew");
     }
     left -= got;
   }

@@ -23,12 +23,15 @@ Result<std::string> ReadLine(const OpContext& ctx, Source& output) {
 }
 
 // What `begin` says is left of the source, into `input`.
-Status PumpFrom(const OpContext& ctx, const std::string& begin, Source& source, Sink& input) {
+Status PumpFrom(const OpContext& ctx, const std::string& tool, const std::string& begin,
+                Source& source, Sink& input) {
   std::uint64_t bytes = 0;
   const char* const end = begin.data() + begin.size();
   const auto [rest, error] = std::from_chars(begin.data(), end, bytes);
   if (error != std::errc() || std::string_view(rest, end) != "\n")
-    return Error(Code::kAborted, "PEER_CLOSED", "the tool did not say where to begin");
+    return Error(Code::kAborted, "PEER_CLOSED",
+                 "unable to feed '{}': it did not say where to begin, but '{}'", tool, begin)
+        .WithHint("dbagent-extract must be of the agent's own package; install it again");
   RETURN_IF_ERROR(source.Skip(ctx, bytes));
   return Pump(ctx, source, input).status();
 }
@@ -52,7 +55,7 @@ Status Feed(const OpContext& ctx, os::InstanceHost& host, os::ToolCall call, Sou
     if (!marked) return Pump(ctx, source, input).status();
     FdSource output(std::move(words.read_end), name);
     ASSIGN_OR_RETURN(const std::string begin, ReadLine(ctx, output));
-    return PumpFrom(ctx, begin, source, input);
+    return PumpFrom(ctx, name, begin, source, input);
   };
   Status fed = feed();
   if (!fed.ok() && fed.reason() != "PEER_CLOSED") {
