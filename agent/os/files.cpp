@@ -83,7 +83,7 @@ Status WriteFileAtomic(const Path& path, std::string_view content, mode_t mode) 
     unlink(temporary.c_str());
     return written;
   }
-  return SyncDirectory(path.parent_path());
+  return SyncDirectory(path.has_parent_path() ? path.parent_path() : ".");
 }
 
 Status MakeDirectories(const Path& path, mode_t mode) {
