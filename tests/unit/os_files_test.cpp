@@ -1,7 +1,6 @@
-#include "agent/os/files.h"
-
 #include <gtest/gtest.h>
 
+#include "agent/os/files.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
