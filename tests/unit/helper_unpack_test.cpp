@@ -212,8 +212,8 @@ TEST_F(HelperUnpack, WhatLiesBehindTheMarkIsWrittenOver) {
 }
 
 TEST_F(HelperUnpack, AMarkThatCannotBeReadIsTheBeginning) {
-  for (const char* text : {"", "12", "12x\n", "-1\n", "end\n",
-                           "1234567890123456789012345678901234567890\n"}) {
+  for (const char* text :
+       {"", "12", "12x\n", "-1\n", "end\n", "1234567890123456789012345678901234567890\n"}) {
     ASSERT_OK(os::WriteFileAtomic(directory_ / "mark", text, 0600));
     ASSERT_OK_AND_ASSIGN(const UnpackMark mark,
                          UnpackMark::Open(directory_ / "mark", std::chrono::milliseconds(0)));
