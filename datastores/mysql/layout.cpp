@@ -26,6 +26,10 @@ os::ToolDefinition Tool(std::string name, const os::Path& program, Arguments arg
 const std::map<std::string, ParameterKind> kOnGeneration = {
     {"generation", ParameterKind::kGeneration}};
 
+// A server removes at its start what looks like its left-overs in its temporary directory, so
+// none may share one.
+constexpr const char* kOwnTemporary = "--tmpdir={generation}/tmp";
+
 // A client of the running server.
 os::ToolDefinition AsAgent(os::ToolDefinition tool) {
   tool.run_as = os::RunAs::kAgent;
@@ -35,7 +39,7 @@ os::ToolDefinition AsAgent(os::ToolDefinition tool) {
 os::ToolDefinition Initialise(const ServerSettings& settings, const Dialect& dialect,
                               const Layout& layout) {
   Arguments arguments = {"--no-defaults", "--basedir=" + layout.prefix.native(),
-                         "--datadir={generation}/data"};
+                         "--datadir={generation}/data", kOwnTemporary};
   Append(arguments, dialect.InitialiseArguments(settings));
   const os::Path program = dialect.mariadb() ? layout.prefix / "bin/mariadb-install-db"
                                              : layout.prefix / "sbin" / dialect.server_program();
@@ -46,6 +50,7 @@ os::ToolDefinition Secure(const Dialect& dialect, const Layout& layout) {
   Arguments arguments = {"--no-defaults",
                          "--basedir=" + layout.prefix.native(),
                          "--datadir={generation}/data",
+                         kOwnTemporary,
                          "--skip-networking",
                          "--socket=" + layout.first_socket.native(),
                          "--pid-file=" + layout.first_pid_file.native(),
@@ -95,7 +100,7 @@ Arguments QuietOptions(const Dialect& dialect) {
 os::ToolDefinition Adopt(const Dialect& dialect, const Layout& layout) {
   Arguments arguments = {"--defaults-file=" + layout.configuration.native(),
                          "--datadir={generation}/data",
-                         "--tmpdir={generation}/tmp",
+                         kOwnTemporary,
                          "--socket=" + layout.first_socket.native(),
                          "--pid-file=" + layout.first_pid_file.native(),
                          "--init-file=/dev/fd/0"};

@@ -171,6 +171,18 @@ TEST_F(ServerContract, RefusesADataDirectoryThatHoldsData) {
   EXPECT_TRUE(fresh.Sees(generation.data / "precious"));
 }
 
+// A MariaDB or MySQL server removes at its start what it takes for its own left-overs in its
+// temporary directory: another's files, where two share one.
+TEST_F(ServerContract, AnInitialiseLeavesTheTemporaryFilesOfOtherServersAlone) {
+  const os::Path theirs = "/tmp/#sql-dbagent-" + std::to_string(::getpid()) + ".MAI";
+  RealServer fresh;
+  ASSERT_OK(fresh.PutFile(theirs, "x"));
+  const Status prepared = fresh.PrepareFiles();
+  EXPECT_OK(prepared);
+  EXPECT_TRUE(fresh.Sees(theirs));
+  EXPECT_TRUE(fresh.AsServer("rm --force -- '" + theirs.native() + "'").ok());
+}
+
 TEST_F(ServerContract, ACancelledInitialiseLeavesNoProcess) {
   RealServer fresh;
   ASSERT_OK_AND_ASSIGN(const os::Generation generation, fresh.host().MakeGeneration());
