@@ -424,16 +424,21 @@ std::string FormatProblems(const Path& file, const std::vector<Problem>& problem
   return text;
 }
 
+std::vector<const SecretSource*> SecretsOf(const Settings& settings) {
+  std::vector<const SecretSource*> sources;
+  for (const StoreSettings& store : settings.stores) {
+    for (const SecretSource* source : SecretsOf(store)) sources.push_back(source);
+  }
+  for (const KeySettings& key : settings.encryption.keys) sources.push_back(&key.key);
+  return sources;
+}
+
 namespace {
 
 // What the settings point at, so that a wrong mode is told at start and not by the first backup.
-void CheckSecrets(Parsed& parsed) {
-  std::vector<const SecretSource*> sources;
-  for (const StoreSettings& store : parsed.settings.stores) {
-    for (const SecretSource* source : SecretsOf(store)) sources.push_back(source);
-  }
-  for (const KeySettings& key : parsed.settings.encryption.keys) sources.push_back(&key.key);
-  for (const SecretSource* source : sources) {
+void CheckSecrets(Parsed& parsed, SecretCheck which) {
+  for (const SecretSource* source : SecretsOf(parsed.settings)) {
+    if (which == SecretCheck::kReadFiles && source->file.empty()) continue;
     const Result<Secret> secret = ReadSecret(*source);
     if (secret.ok()) continue;
     parsed.problems.push_back(
@@ -447,7 +452,7 @@ void CheckSecrets(Parsed& parsed) {
 Result<Settings> LoadSettings(const Path& file, SecretCheck secrets) {
   ASSIGN_OR_RETURN(const std::string yaml, os::ReadFile(file, 1U << 20U));
   Parsed parsed = ParseSettings(yaml);
-  if (secrets == SecretCheck::kRead) CheckSecrets(parsed);
+  if (secrets != SecretCheck::kLeave) CheckSecrets(parsed, secrets);
   if (parsed.problems.empty()) return std::move(parsed.settings);
   return Error(Code::kInvalidArgument, "SETTINGS_INVALID", "{}",
                FormatProblems(file, parsed.problems));

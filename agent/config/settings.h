@@ -143,10 +143,13 @@ Parsed ParseSettings(const std::string& yaml);
 // compiler-style list
 // `<file>:<line>:<column>: error: …` with `hint:` lines.
 //
-// kRead also tries whether each secret that they point at can be read. kLeave is for what needs
-// none and is given none: the helper's unit has not the agent's credentials.
-enum class SecretCheck : char { kRead, kLeave };
+// kRead also tries whether each secret that they point at can be read; kReadFiles leaves out the
+// credentials, which systemd gives to the agent's unit alone. kLeave is for what needs none and is
+// given none: the helper's unit has not the agent's credentials.
+enum class SecretCheck : char { kRead, kReadFiles, kLeave };
 Result<Settings> LoadSettings(const Path& file, SecretCheck secrets = SecretCheck::kRead);
+// Where the secrets of stores and encryption are; valid as long as `settings`.
+std::vector<const SecretSource*> SecretsOf(const Settings& settings);
 std::string FormatProblems(const Path& file, const std::vector<Problem>& problems);
 
 }  // namespace dbagent::config

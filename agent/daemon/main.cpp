@@ -1,3 +1,4 @@
+#include <grp.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,6 +11,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/local_listener.h"
@@ -17,6 +20,7 @@
 #include "agent/net/metrics_listener.h"
 #include "agent/os/files.h"
 #include "agent/os/priority.h"
+#include "agent/os/separation.h"
 #include "agent/rpc/tls.h"
 #include "agent/telemetry/log.h"
 #include "agent/telemetry/metrics.h"
@@ -49,6 +53,41 @@ int Fail(const Status& status) {
   std::fprintf(stderr, "dbagentd: %s\n", status.FullMessage().c_str());
   if (!status.hint().empty()) std::fprintf(stderr, "  hint: %s\n", status.hint().c_str());
   return 1;
+}
+
+// To whom the files that the settings name are open or not: root, at a shell, may read all.
+Status BecomeAgent(const std::string& name) {
+  ASSIGN_OR_RETURN(const os::OsUser user, os::FindOsUser(name));
+  if (initgroups(name.c_str(), user.gid) == 0 && setresgid(user.gid, user.gid, user.gid) == 0 &&
+      setresuid(user.uid, user.uid, user.uid) == 0)
+    return Ok();
+  return Error(Code::kInternal, "SET_USER_FAILED", "unable to become OS user '{}': {}", name,
+               std::strerror(errno));
+}
+
+int FailSettings(const Status& problems) {
+  std::fputs(problems.message().c_str(), stderr);
+  if (problems.reason() != "SETTINGS_INVALID") std::fputc('\n', stderr);
+  return 2;
+}
+
+int CheckSettings(const std::string& file) {
+  const Result<config::Settings> read = config::LoadSettings(file, config::SecretCheck::kLeave);
+  if (read.ok() && read->separate && geteuid() == 0) {
+    const Status became = BecomeAgent(read->separate->user);
+    if (!became.ok()) return Fail(became);
+  }
+  const bool in_unit = std::getenv("CREDENTIALS_DIRECTORY") != nullptr;
+  const Result<config::Settings> settings = config::LoadSettings(
+      file, in_unit ? config::SecretCheck::kRead : config::SecretCheck::kReadFiles);
+  if (!settings.ok()) return FailSettings(settings.status());
+  for (const config::SecretSource* source : config::SecretsOf(*settings)) {
+    if (in_unit || !source->file.empty()) continue;
+    std::printf("%s:%d: not checked: %s, which systemd gives to the agent's unit alone\n",
+                file.c_str(), source->line, source->Describe().c_str());
+  }
+  std::printf("%s: no problems\n", file.c_str());
+  return 0;
 }
 
 // What dbagent-helper may do, for it to read; as root, from files that are root's.
@@ -158,7 +197,8 @@ int main(int argc, char** argv) {
   bool check = false, list_metrics = false;
   app.add_option("--settings", file, "the settings file")->capture_default_str();
   app.add_flag("--check-config", check,
-               "check the settings file, print every problem, and exit (0: none)");
+               "check the settings file, print every problem, and exit (0: none); as root with "
+               "the rights of the agent's user, and without its unit's credentials");
   std::string tool_table;
   app.add_option("--write-tool-table", tool_table,
                  "write what dbagent-helper may do into this file, and exit; for its unit");
@@ -172,17 +212,10 @@ int main(int argc, char** argv) {
     std::fputs(telemetry::DescribeMetrics().c_str(), stdout);
     return 0;
   }
+  if (check) return CheckSettings(file);
   Result<config::Settings> settings = config::LoadSettings(
       file, tool_table.empty() ? config::SecretCheck::kRead : config::SecretCheck::kLeave);
-  if (!settings.ok()) {
-    std::fputs(settings.status().message().c_str(), stderr);
-    if (settings.status().reason() != "SETTINGS_INVALID") std::fputc('\n', stderr);
-    return 2;
-  }
-  if (check) {
-    std::printf("%s: no problems\n", file.c_str());
-    return 0;
-  }
+  if (!settings.ok()) return FailSettings(settings.status());
   if (!tool_table.empty()) return WriteToolTable(*settings, tool_table);
   if (geteuid() == 0) {
     return Fail(Error(Code::kFailedPrecondition, "RUNS_AS_ROOT", "dbagentd does not run as root")

@@ -138,5 +138,19 @@ TEST(SecretSource, WhatIsWrongWithAFileIsTheSettingsFilesProblem) {
   EXPECT_OK(LoadSettings(directory / "settings", SecretCheck::kLeave));
 }
 
+TEST(SecretSource, CredentialsAreNotLookedForWhereOnlyFilesAre) {
+  const TempDir directory;
+  WriteFile(directory / "settings",
+            WithStores("  - {name: s, kind: swift, container: c, auth: token, storage_url: "
+                       "'http://h/v1/a', token: {credential: swift-secret}}\n"),
+            0600);
+  EXPECT_EQ(ReasonOf(LoadSettings(directory / "settings")), "SETTINGS_INVALID");
+  const Result<Settings> files = LoadSettings(directory / "settings", SecretCheck::kReadFiles);
+  ASSERT_OK(files);
+  const std::vector<const SecretSource*> secrets = SecretsOf(*files);
+  ASSERT_EQ(secrets.size(), 1U);
+  EXPECT_EQ(secrets[0]->Describe(), "credential 'swift-secret'");
+}
+
 }  // namespace
 }  // namespace dbagent::config

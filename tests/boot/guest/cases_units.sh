@@ -119,6 +119,20 @@ a_server_whose_unit_does_not_stop_is_killed_when_the_time_is_over() {
   healthy
 }
 
+settings_are_checked_at_a_shell_with_what_the_agent_may_read() {
+  local said
+  said=$(dbagentd --check-config)
+  grep -q "not checked: credential 'backup.key'" <<<"$said"
+  grep -q "no problems" <<<"$said"
+  sed "s,{credential: backup.key},{file: /etc/dbagent/backup.key}," /etc/dbagent/settings.yaml >/tmp/checked.yaml
+  install -m 0640 -g dbagent /tmp/checked.yaml /etc/dbagent/checked.yaml
+  refused "unable to read file '/etc/dbagent/backup.key': Permission denied" dbagentd --settings /etc/dbagent/checked.yaml --check-config
+  chown dbagent: /etc/dbagent/backup.key
+  dbagentd --settings /etc/dbagent/checked.yaml --check-config
+  chown root: /etc/dbagent/backup.key
+  rm /etc/dbagent/checked.yaml /tmp/checked.yaml
+}
+
 settings_are_read_again_and_refused_as_a_whole_when_they_are_wrong() {
   local before
   before=$(pid_of dbagentd.service)
