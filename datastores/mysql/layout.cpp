@@ -93,7 +93,7 @@ os::ToolDefinition Load(const ServerSettings& settings, const Dialect& dialect,
 Arguments QuietOptions(const Dialect& dialect) {
   Arguments arguments = {"--skip-networking", "--skip-log-bin", "--skip-slave-start",
                          "--event-scheduler=OFF", "--innodb-buffer-pool-size=64M"};
-  if (!dialect.mariadb()) arguments.emplace_back("--performance-schema=OFF");
+  Append(arguments, dialect.QuietOptions());
   return arguments;
 }
 

@@ -72,6 +72,8 @@ class Dialect {
   std::vector<std::string> InitialiseArguments(const ServerSettings& settings) const;
   // Options of a first start that the configuration file would have later.
   std::vector<std::string> FirstStartOptions() const;
+  // Options of a server that nobody but the agent talks to, and not for long.
+  std::vector<std::string> QuietOptions() const;
 
   // agent_accounts.cpp. One statement per line, run as init file by a server without network:
   // leaves the agent's accounts and the server's own, and ends the server.
