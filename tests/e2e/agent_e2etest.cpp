@@ -372,6 +372,7 @@ TEST(Backups, RefuseToRestoreOverADatabaseThatExists) {
 TEST(Backups, RefuseOneThatIsMissingCutOrAlteredAndMakeNothing) {
   AgentProcess& agent = TheAgent();
   const v1::Operation made = Backup(agent, "shop");
+  ASSERT_EQ(made.state(), v1::SUCCEEDED) << made.DebugString();
   const os::Path folder = agent.store_directory / agent.Instance().id() / made.backup_id();
   const auto change = [](const os::Path& file, const std::function<void(std::string&)>& how) {
     std::string text = TextOf(file);
