@@ -33,6 +33,7 @@ class FaultyStore : public storage::ObjectStore {
  public:
   explicit FaultyStore(const std::filesystem::path& root) : inner_(storage::MakeFileStore(root)) {}
 
+  // Set while no other thread uses the store, a lease's included; called from any.
   std::function<Status(const char* call, const std::string& name)> fault;
 
   Status Put(const OpContext& ctx, const std::string& name,
@@ -229,21 +230,25 @@ TEST_F(BackupLease, IsRenewedAsLongAsItLives) {
 }
 
 TEST_F(BackupLease, SurvivesAStoreThatIsAwayForAWhile) {
-  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(5s, 20ms)));
+  std::atomic<bool> away = false;
   std::atomic<int> failed = 0;
   store_.fault = [&](const char* call, const std::string&) {
-    return std::string_view(call) == "replace" && ++failed < 4 ? Away() : Ok();
+    return away && std::string_view(call) == "replace" && ++failed < 4 ? Away() : Ok();
   };
+  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(5s, 20ms)));
+  away = true;
   for (int i = 0; i < 200 && failed < 6; ++i) std::this_thread::sleep_for(20ms);
   EXPECT_GE(failed, 6);
   EXPECT_OK(lease->Check());
 }
 
 TEST_F(BackupLease, ThatCannotBeRenewedEndsTheBackupWithTheCause) {
-  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(200ms, 20ms)));
+  std::atomic<bool> away = false;
   store_.fault = [&](const char* call, const std::string&) {
-    return std::string_view(call) == "replace" ? Away() : Ok();
+    return away && std::string_view(call) == "replace" ? Away() : Ok();
   };
+  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(200ms, 20ms)));
+  away = true;
   std::this_thread::sleep_for(300ms);
   LeasedStore leased(store_, *lease);
   const Status put = leased.Put(ctx(), Object(backup_, "chunks/0"), AsBytes("x"));
@@ -623,7 +628,7 @@ TEST_F(BackupVerify, TheListOfBadObjectsIsBoundedTheirCountIsNot) {
 }
 
 TEST_F(BackupVerify, AStoreThatIsAwayIsNoDamage) {
-  int gets = 0;
+  std::atomic<int> gets = 0;
   store_.fault = [&](const char* call, const std::string&) {
     return std::string_view(call) == "get" && ++gets > 3 ? Away() : Ok();
   };
