@@ -263,7 +263,7 @@ TEST_P(HttpStoreFault, ACancelIsHeardWhileTheStoreIsSilentAndWhileItIsWaitedFor)
   for (const bool silent : {true, false}) {
     if (silent) {
       server_.Next([](const HeardRequest&, Reply& reply) {
-        std::this_thread::sleep_for(seconds(2));
+        std::this_thread::sleep_for(seconds(4));
         reply.Reset();
         return true;
       });
@@ -278,7 +278,7 @@ TEST_P(HttpStoreFault, ACancelIsHeardWhileTheStoreIsSilentAndWhileItIsWaitedFor)
     });
     const auto begun = Clock::now();
     EXPECT_EQ(ReasonOf(store_->Get(stopping, "warm", 100)), "CANCELLED");
-    EXPECT_LT(Clock::now() - begun, milliseconds(900));
+    EXPECT_LT(Clock::now() - begun, seconds(3));
     stopper.join();
   }
   ItRecovers();
@@ -360,7 +360,7 @@ class FullListener {
 TEST(HttpStore, ACancelIsHeardWhileItConnectsAndConnectingHasItsOwnLimit) {
   const FullListener full;
   HttpStoreSettings settings = QuickSettings();
-  settings.http.connect_timeout = seconds(1);
+  settings.http.connect_timeout = seconds(3);
   settings.retries.attempts = 1;
   const auto store = OpenS3(S3At(full.url()), settings);
   EXPECT_EQ(ReasonOf(store->Get(Ctx(), "o", 1)), "STORE_UNAVAILABLE");
@@ -372,7 +372,7 @@ TEST(HttpStore, ACancelIsHeardWhileItConnectsAndConnectingHasItsOwnLimit) {
   });
   const auto begun = Clock::now();
   EXPECT_EQ(ReasonOf(store->Get(stopping, "o", 1)), "CANCELLED");
-  EXPECT_LT(Clock::now() - begun, milliseconds(800));
+  EXPECT_LT(Clock::now() - begun, seconds(2));
   stopper.join();
 }
 
