@@ -222,11 +222,11 @@ TEST_F(BackupLease, SaysWhoMakesTheBackupAndGoesWhenItIsThere) {
 }
 
 TEST_F(BackupLease, IsRenewedAsLongAsItLives) {
-  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(600ms, 20ms)));
+  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(2s, 20ms)));
   const WallTime first = ReadTime(Marker().lease_until());
-  std::this_thread::sleep_for(1200ms);
+  std::this_thread::sleep_for(3s);
   EXPECT_OK(lease->Check());
-  EXPECT_GT(ReadTime(Marker().lease_until()), first + 400ms);
+  EXPECT_GT(ReadTime(Marker().lease_until()), first + 500ms);
 }
 
 TEST_F(BackupLease, SurvivesAStoreThatIsAwayForAWhile) {
@@ -247,9 +247,9 @@ TEST_F(BackupLease, ThatCannotBeRenewedEndsTheBackupWithTheCause) {
   store_.fault = [&](const char* call, const std::string&) {
     return away && std::string_view(call) == "replace" ? Away() : Ok();
   };
-  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(200ms, 20ms)));
+  ASSERT_OK_AND_ASSIGN(const auto lease, Lease::Take(ctx(), store_, Options(1s, 20ms)));
   away = true;
-  std::this_thread::sleep_for(300ms);
+  std::this_thread::sleep_for(1200ms);
   LeasedStore leased(store_, *lease);
   const Status put = leased.Put(ctx(), Object(backup_, "chunks/0"), AsBytes("x"));
   EXPECT_EQ(ReasonOf(put), "BACKUP_LEASE_LOST");
