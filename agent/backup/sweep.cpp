@@ -41,7 +41,7 @@ class Sweeper {
     }
     // Marked first, then looked at once more: a backup that comes back to life now sees the mark
     // before its manifest, or right after it.
-    const Status marked = store_.Put(ctx, deleting, AsBytes("{}\n"));
+    Status marked = store_.Put(ctx, deleting, AsBytes("{}\n"));
     if (!marked.ok() && marked.reason() != "OBJECT_EXISTS" && marked.reason() != "NO_SPACE")
       return marked;  // a store without room is swept above all
     KillPoint("backup.sweep.marked");

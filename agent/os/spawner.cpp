@@ -52,7 +52,9 @@ std::vector<std::string> ArgumentVector(const ChildSpec& spec) {
 
 std::vector<std::string> EnvironmentVector(const ChildSpec& spec) {
   std::vector<std::string> all;
-  for (const auto& [name, value] : spec.environment) all.push_back(name + "=" + value);
+  all.reserve(spec.environment.size());
+  for (const auto& [name, value] : spec.environment)
+    all.push_back(fmt::format("{}={}", name, value));
   return all;
 }
 

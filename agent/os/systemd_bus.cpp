@@ -18,7 +18,7 @@ constexpr const char* kServiceUnit = "org.freedesktop.systemd1.Service";
 constexpr std::uint64_t kCallMicroseconds = 25'000'000;
 
 struct BusError {
-  sd_bus_error raw = SD_BUS_ERROR_NULL;
+  sd_bus_error raw{};
   ~BusError() { sd_bus_error_free(&raw); }
   std::string text(int result) const {
     return raw.message != nullptr ? raw.message : std::strerror(-result);

@@ -119,7 +119,7 @@ Status SystemdUnit::Stop(const OpContext& ctx) {
     const std::lock_guard lock(bus_mutex_);
     RETURN_IF_ERROR(bus_.Stop(unit_));
   }
-  const Status ended = AwaitEnd(ctx);
+  Status ended = AwaitEnd(ctx);
   if (ended.ok() || ctx.Poll().ok()) return ended;
   {
     const std::lock_guard lock(bus_mutex_);

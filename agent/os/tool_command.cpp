@@ -79,6 +79,7 @@ Result<std::vector<std::string>> ToolArguments(const ToolDefinition& tool,
     ASSIGN_OR_RETURN(values[name], CheckedValue(tool, name, kind, given->second, volume));
   }
   std::vector<std::string> arguments;
+  arguments.reserve(tool.arguments.size());
   for (const std::string& argument : tool.arguments) arguments.push_back(Expand(argument, values));
   return arguments;
 }

@@ -242,6 +242,7 @@ class HttpStore : public ObjectStore {
   Status RemoveMany(const OpContext& ctx, const std::vector<std::string>& names,
                     std::vector<std::string>& left) {
     std::vector<std::string> keys;
+    keys.reserve(names.size());
     for (const std::string& name : names) keys.push_back(prefix_ + name);
     const std::string body = dialect_->RemoveManyBody(keys);
     Call call = dialect_->RemoveManyCall();

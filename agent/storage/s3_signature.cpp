@@ -75,7 +75,8 @@ std::string SignatureTime(std::chrono::system_clock::time_point time) {
 std::string CanonicalRequest(const SignatureInput& input) {
   std::string text =
       fmt::format("{}\n{}\n{}\n", input.method, input.path, CanonicalQuery(input.query));
-  for (const auto& [name, value] : CanonicalHeaders(input)) text += name + ":" + value + "\n";
+  for (const auto& [name, value] : CanonicalHeaders(input))
+    text += fmt::format("{}:{}\n", name, value);
   return text + "\n" + SignedHeaders(input) + "\n" + input.payload_digest;
 }
 
