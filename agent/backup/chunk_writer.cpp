@@ -59,7 +59,7 @@ void ChunkWriter::EndJob() {
 // The source's bytes and the frame's are both held while it is compressed, so both are taken at
 // once: a writer that held one and waited for the other could wait for itself.
 Status ChunkWriter::StartFrame(const OpContext& ctx) {
-  current_.emplace();
+  current_ = Frame{};
   ASSIGN_OR_RETURN(current_->share,
                    pipeline_.budget().Take(
                        ctx, kFrameBytes + stream::FrameCompressor::LargestOutput(kFrameBytes)));

@@ -70,17 +70,16 @@ Status SaveMutationPlan(operations::Running& running, const google::protobuf::Me
 // Registers recovery of a kind whose plan is a MutationPlan around a Request.
 template <typename Request>
 void OnRecoverRequest(
-    operations::Operations& operations, std::string kind,
+    operations::Operations& operations, const std::string& kind,
     std::function<Status(operations::Running&, const internal::MutationPlan&, const Request&)>
         body) {
-  operations.OnRecover(std::move(kind),
-                       [body = std::move(body)](operations::Running& running) -> Status {
-                         if (running.plan().empty()) return NotBegun(running);
-                         ASSIGN_OR_RETURN(const internal::MutationPlan plan,
-                                          Parse<internal::MutationPlan>(running.plan()));
-                         ASSIGN_OR_RETURN(const Request request, Parse<Request>(plan.request()));
-                         return body(running, plan, request);
-                       });
+  operations.OnRecover(kind, [body = std::move(body)](operations::Running& running) -> Status {
+    if (running.plan().empty()) return NotBegun(running);
+    ASSIGN_OR_RETURN(const internal::MutationPlan plan,
+                     Parse<internal::MutationPlan>(running.plan()));
+    ASSIGN_OR_RETURN(const Request request, Parse<Request>(plan.request()));
+    return body(running, plan, request);
+  });
 }
 
 // One item of a batch: its outcome stands in the response. Answers an error only when the whole
