@@ -11,7 +11,6 @@
 namespace dbagent::workflows {
 namespace {
 
-constexpr std::chrono::minutes kCloseBudget{5};
 // Of a logical backup: the server's own files and its log. SQL takes more room as tables.
 constexpr std::uint64_t kServerRoom = 768ULL << 20U;
 constexpr std::uint64_t kTableBytesPerSqlByte = 2;

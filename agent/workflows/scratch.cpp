@@ -31,8 +31,7 @@ Status CheckSocketPath(const os::Path& directory) {
 }  // namespace
 
 Scratch::Scratch(const Context& instance, ScratchParts parts)
-    : instance_(instance),
-      parts_(std::move(parts)),
+    : parts_(std::move(parts)),
       context_{instance.settings, instance.live_settings, parts_.volume,    *parts_.host,
                *parts_.datastore, instance.operations,    instance.monitor, {}} {}
 

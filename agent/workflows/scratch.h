@@ -28,7 +28,6 @@ class Scratch {
   Scratch(const Context& instance, ScratchParts parts);
   Status Configure();
 
-  const Context& instance_;
   ScratchParts parts_;
   const Context context_;
   os::Generation generation_;
