@@ -128,7 +128,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Spawn(const ChildSpec& spec)
   UniqueFd pipe = std::move(process.stderr_pipe);
   UniqueFd wake(pipe.valid() ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1);
   const int error = errno;
-  const bool unheard = spec.stderr_fd < 0 && pipe.valid() && !wake.valid();
+  const bool unheard = pipe.valid() && !wake.valid();
   std::unique_ptr<StderrTail> tail;
   if (wake.valid()) tail = std::make_unique<StderrTail>(std::move(pipe), std::move(wake));
   auto child = std::make_unique<RunningChild>(std::move(process), std::move(tail));
