@@ -62,7 +62,8 @@ Status BecomeAgent(const std::string& name) {
       setresuid(user.uid, user.uid, user.uid) == 0)
     return Ok();
   return Error(Code::kInternal, "SET_USER_FAILED", "unable to become OS user '{}': {}", name,
-               std::strerror(errno));
+               std::strerror(errno))
+      .WithHint("check as that user: runuser -u " + name + " -- dbagentd --check-config");
 }
 
 int FailSettings(const Status& problems) {
@@ -76,6 +77,9 @@ int CheckSettings(const std::string& file) {
   if (read.ok() && read->separate && geteuid() == 0) {
     const Status became = BecomeAgent(read->separate->user);
     if (!became.ok()) return Fail(became);
+    std::printf("%s: checked with the rights of the agent's user '%s'\n", file.c_str(),
+                read->separate->user.c_str());
+    std::fflush(stdout);
   }
   const bool in_unit = std::getenv("CREDENTIALS_DIRECTORY") != nullptr;
   const Result<config::Settings> settings = config::LoadSettings(
@@ -197,8 +201,9 @@ int main(int argc, char** argv) {
   bool check = false, list_metrics = false;
   app.add_option("--settings", file, "the settings file")->capture_default_str();
   app.add_flag("--check-config", check,
-               "check the settings file, print every problem, and exit (0: none); as root with "
-               "the rights of the agent's user, and without its unit's credentials");
+               "check the settings file, print every problem, and exit (0: none); of mode "
+               "separate with the rights of the agent's user, when root asks; a unit's credentials "
+               "are not read from outside it");
   std::string tool_table;
   app.add_option("--write-tool-table", tool_table,
                  "write what dbagent-helper may do into this file, and exit; for its unit");
